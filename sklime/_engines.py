@@ -1,0 +1,150 @@
+"""The engines: ways from a model and its neighbourhood to the LIME weights of many rows."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+from joblib import cpu_count, effective_n_jobs
+from numpy.typing import NDArray
+from sklearn import get_config
+from sklearn.utils.parallel import Parallel, delayed
+from threadpoolctl import threadpool_limits
+
+from ._neighborhood import Neighborhood, uniform_batches
+from ._response import Response
+from ._surrogate import Pool, Surrogates, closed_form, fit_regressor
+
+# Independent replicates of a neighbourhood. Their spread is the Monte-Carlo error, and products
+# of different ones are free of it. More replicates know the error better and make it larger.
+N_REPLICATES = 4
+
+# What "auto" means for num_samples and for max_samples.
+NUM_SAMPLES = {"shared": 8192, "lime": 5000}
+MAX_SAMPLES = {"shared": 1000, "lime": 100}
+
+# Fewer explained rows than this are not worth a worker of their own.
+_LEAST_CHUNK = 64
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What every engine works on.
+
+    Attributes
+    ----------
+    neighborhood : Neighborhood
+    response : Response
+    predictions : ndarray of shape (n_explained, n_outputs)
+        The response for the rows explained.
+    codes : ndarray of shape (n_explained, n_features)
+        Bin numbers of the rows explained.
+    kernel_width : float
+    num_samples : int
+    model_regressor : estimator or None
+    seed : int
+    n_jobs : int or None
+    """
+
+    neighborhood: Neighborhood
+    response: Response
+    predictions: NDArray[np.float64]
+    codes: NDArray[np.unsignedinteger]
+    kernel_width: float
+    num_samples: int
+    model_regressor: Any
+    seed: int
+    n_jobs: int | None
+
+
+
+
+def draw_pool(problem: Problem, num_samples: int, *, sobol: bool = True) -> Pool:
+    """Perturbed rows and the model's response for them, by batches that fit in memory.
+
+    Parameters
+    ----------
+    problem : Problem
+    num_samples : int
+        Rows in all, rounded down to a multiple of the number of replicates.
+    sobol : bool
+        False draws plain random rows.
+
+    Returns
+    -------
+    Pool
+    """
+    neighborhood = problem.neighborhood
+    n_features, n_outputs = problem.codes.shape[1], problem.predictions.shape[1]
+    n_replicates = max(1, min(N_REPLICATES, num_samples // 2))
+    n_rows = num_samples // n_replicates
+    # A drawn cell passes as a uniform number, a rank, a row number and twice as a value.
+    row_bytes = 40 * n_features + 2 * neighborhood.table.row_nbytes
+    most = max(1, int(_working_memory() / row_bytes))
+    codes = np.empty((n_replicates * n_rows, n_features), dtype=problem.codes.dtype)
+    response = np.empty((n_replicates * n_rows, n_outputs))
+    start = 0
+    for uniforms in uniform_batches(n_features, n_replicates, n_rows, most, problem.seed, sobol=sobol):
+        rows, drawn = neighborhood.draw(uniforms)
+        batch = slice(start, start + uniforms.shape[1])
+        codes[batch] = drawn.T
+        response[batch] = problem.response(neighborhood.table.gather(rows))
+        start = batch.stop
+    shape = (n_replicates, n_rows, -1)
+    return Pool(codes.reshape(shape), response.reshape(shape))
+
+
+def _shared(problem: Problem) -> Surrogates:
+    """One pool of rows and one prediction pass serve every explanation."""
+    pool = draw_pool(problem, problem.num_samples)
+    bins, width = problem.neighborhood.bins, problem.kernel_width
+    if problem.model_regressor is not None:
+        fit = partial(fit_regressor, problem.model_regressor, pool, bins, width)
+        return _over_rows(problem, fit, problem.codes)
+    memory = _working_memory() / effective_n_jobs(problem.n_jobs)
+    return _over_rows(problem, partial(closed_form, pool, bins, width, memory), problem.codes)
+
+
+def _lime(problem: Problem) -> Surrogates:
+    """The lime package, row by row."""
+    from ._reference import lime_weights
+
+    explain = partial(
+        lime_weights,
+        problem.neighborhood,
+        problem.response,
+        problem.kernel_width,
+        problem.num_samples,
+        problem.model_regressor,
+        problem.seed,
+    )
+    return _over_rows(problem, explain, problem.codes, problem.predictions)
+
+
+ENGINES: dict[str, Callable[[Problem], Surrogates]] = {"shared": _shared, "lime": _lime}
+
+
+def _over_rows(
+    problem: Problem, explain: Callable[..., Surrogates], *arrays: NDArray[Any]
+) -> Surrogates:
+    """Explain rows, the arguments that have one entry a row split over the workers."""
+    n_chunks = min(effective_n_jobs(problem.n_jobs), max(1, len(arrays[0]) // _LEAST_CHUNK))
+    if n_chunks == 1:
+        return explain(*arrays)
+    chunks = zip(*(np.array_split(array, n_chunks) for array in arrays), strict=True)
+    # Threads that each ran a threaded matrix product would wait for one another.
+    with threadpool_limits(max(1, cpu_count() // n_chunks), user_api="blas"):
+        parts = Parallel(n_jobs=problem.n_jobs, prefer="threads")(
+            delayed(explain)(*chunk) for chunk in chunks
+        )
+    return Surrogates(
+        np.concatenate([part.replicates for part in parts], axis=1),
+        np.concatenate([part.intercepts for part in parts]),
+        np.concatenate([part.scores for part in parts]),
+    )
+
+
+def _working_memory() -> float:
+    """Bytes that scikit-learn's configuration grants to intermediate arrays."""
+    return float(get_config()["working_memory"]) * 2**20

@@ -1,0 +1,239 @@
+"""The explanations of many rows, and what can be read off them."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ._aggregation import SIGNED, Importances, cross_abs, estimate_importances
+from ._neighborhood import Bins
+from ._table import Table
+
+_ALONE = np.ones(1)  # what the only output counts
+
+
+@dataclass(eq=False, repr=False, kw_only=True)
+class Explanations:
+    """LIME weights of many rows of one model, with their errors.
+
+    Made by :func:`lime_importance` and by :class:`LimeImportanceWrapper`, not by hand.
+
+    Attributes
+    ----------
+    weights : ndarray of shape (n_explained, n_features, n_outputs)
+        LIME weights (or contributions) in units of the model's response: what being in the row's
+        own bin of a column adds to the response, other columns varying.
+    replicates : ndarray of shape (n_replicates, n_explained, n_features, n_outputs)
+        The same from each independent replicate of the neighbourhood; their mean is `weights`.
+    intercepts : ndarray of shape (n_explained, n_outputs)
+    scores : ndarray of shape (n_explained, n_outputs)
+        R^2 of each row's linear model; NaN where the response does not vary around the row.
+    predictions : ndarray of shape (n_explained, n_outputs)
+        The model's response for the rows explained.
+    data : array, sparse matrix or dataframe with n_explained rows
+        The rows explained, in the container they came in.
+    sample_indices : ndarray of shape (n_explained,)
+        Their positions in X.
+    sample_weight : ndarray of shape (n_explained,) or None
+    population : float
+        Total weight of the rows of X, of which the rows explained are a part.
+    feature_names : ndarray of shape (n_features,)
+    output_names : ndarray of shape (n_outputs,)
+        Class values of a classifier; else numbers of the outputs.
+    output_shares : ndarray of shape (n_outputs,)
+        What each output counts in an importance over all outputs.
+    classes : ndarray of shape (n_outputs,) or None
+        Class values, if the outputs are classes.
+    bins : Bins
+        Cuts, levels and training frequencies of the columns.
+    codes : ndarray of shape (n_explained, n_features)
+        The bins of the rows explained.
+    engine : {"shared", "pairwise", "local", "lime"}
+    kernel_width : float
+    num_samples : int
+        Model rows of the pool, or of each row's neighbourhood.
+    effective_sample_size : float
+        Share of a shared pool that the kernel leaves effective, in (0, 1].
+    """
+
+    replicates: NDArray[np.float64]
+    weights: NDArray[np.float64] = field(init=False)
+    intercepts: NDArray[np.float64]
+    scores: NDArray[np.float64]
+    predictions: NDArray[np.float64]
+    data: Any
+    sample_indices: NDArray[np.intp]
+    sample_weight: NDArray[np.float64] | None
+    population: float
+    feature_names: NDArray[np.object_]
+    output_names: NDArray[Any]
+    output_shares: NDArray[np.float64]
+    classes: NDArray[Any] | None
+    bins: Bins
+    codes: NDArray[np.unsignedinteger]
+    engine: str
+    kernel_width: float
+    num_samples: int
+    effective_sample_size: float
+
+    def __post_init__(self) -> None:
+        self.weights = self.replicates.mean(axis=0)
+
+    @classmethod
+    def concatenate(cls, parts: Sequence["Explanations"], table: Table) -> "Explanations":
+        """Explanations of other rows of one table, by other models (the folds'), as one."""
+        if len(parts) == 1:
+            return parts[0]
+
+        def joined(name: str, axis: int = 0) -> NDArray[Any]:
+            return np.concatenate([getattr(part, name) for part in parts], axis=axis)
+
+        weighted = parts[0].sample_weight is not None
+        return replace(
+            parts[0],
+            replicates=joined("replicates", axis=1),
+            intercepts=joined("intercepts"),
+            scores=joined("scores"),
+            predictions=joined("predictions"),
+            data=table.take(joined("sample_indices")),
+            sample_indices=joined("sample_indices"),
+            sample_weight=joined("sample_weight") if weighted else None,
+            population=sum(part.population for part in parts),
+            codes=joined("codes"),
+            effective_sample_size=float(np.mean([part.effective_sample_size for part in parts])),
+        )
+
+    def __len__(self) -> int:
+        return len(self.weights)
+
+    def __repr__(self) -> str:
+        n_explained, n_features, n_outputs = self.weights.shape
+        return (
+            f"<Explanations of {n_explained} rows: {n_features} features, {n_outputs} outputs, "
+            f"engine {self.engine!r}, {self.num_samples} samples>"
+        )
+
+    def importances(
+        self,
+        aggregation: str | Callable[..., Any] = "mean_abs",
+        labels: str | ArrayLike = "all",
+        bias_correction: bool = True,
+    ) -> NDArray[np.float64]:
+        """One importance for each column.
+
+        Parameters
+        ----------
+        aggregation : str or callable, default="mean_abs"
+            A name of ``AGGREGATIONS``, or a function from a weight matrix (n_explained,
+            n_features) to (n_features,).
+        labels : {"all", "predicted"} or array-like of class values, default="all"
+            "all": half the sum over the classes (the total variation), the mean over other
+            outputs. "predicted": each row's predicted class. Else the mean over these classes.
+        bias_correction : bool, default=True
+            Take the noise of the neighbourhood out of "mean_abs" and "rms".
+
+        Returns
+        -------
+        importances : ndarray of shape (n_features,)
+
+        Raises
+        ------
+        ValueError
+            If `labels` names no output of the model.
+        """
+        return self.estimate(aggregation, labels, bias_correction).values
+
+    def standard_error(
+        self,
+        aggregation: str | Callable[..., Any] = "mean_abs",
+        labels: str | ArrayLike = "all",
+        bias_correction: bool = True,
+    ) -> NDArray[np.float64]:
+        """Standard error of each importance, from the neighbourhood and from the rows explained.
+
+        Parameters are those of :meth:`importances`.
+        """
+        return self.estimate(aggregation, labels, bias_correction).sem
+
+    def estimate(
+        self,
+        aggregation: str | Callable[..., Any] = "mean_abs",
+        labels: str | ArrayLike = "all",
+        bias_correction: bool = True,
+    ) -> Importances:
+        """Importances with their standard errors and degrees of freedom."""
+        replicates, shares = self._outputs(labels, signed=aggregation in SIGNED)
+        return self._estimate(replicates, aggregation, shares, bias_correction)
+
+    def class_importances(
+        self, aggregation: str | Callable[..., Any] = "mean_abs", bias_correction: bool = True
+    ) -> NDArray[np.float64]:
+        """Importances for each output by itself, of shape (n_outputs, n_features)."""
+        return np.array(
+            [
+                self._estimate(self.replicates[..., [k]], aggregation, _ALONE, bias_correction)[0]
+                for k in range(len(self.output_names))
+            ]
+        )
+
+    def magnitudes(self, labels: str | ArrayLike = "all") -> NDArray[np.float64]:
+        """Size of each row's weights over the outputs, (n_explained, n_features).
+
+        Free of the noise of the neighbourhood on average, so a size near 0 may be negative; the
+        mean over the rows is the "mean_abs" importance.
+        """
+        replicates, shares = self._outputs(labels)
+        return sum(
+            share * cross_abs(replicates[..., k]) for k, share in enumerate(shares)
+        )  # type: ignore[return-value]
+
+    def _estimate(
+        self,
+        replicates: NDArray[np.float64],
+        aggregation: str | Callable[..., Any],
+        shares: NDArray[np.float64],
+        bias_correction: bool,
+    ) -> Importances:
+        return estimate_importances(
+            replicates,
+            aggregation,
+            shares=shares,
+            bias_correction=bias_correction,
+            sample_weight=self.sample_weight,
+            population=self.population,
+            row_classes=self.predictions.argmax(axis=1),
+        )
+
+    def _outputs(
+        self, labels: str | ArrayLike, signed: bool = False
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Replicates of the outputs that `labels` means, and what each output counts."""
+        if isinstance(labels, str) and labels == "all":
+            if signed and self.classes is not None:
+                # Over the classes signed weights sum to 0.
+                if len(self.classes) > 2:
+                    raise ValueError(
+                        "The 'labels' parameter must be 'predicted' or classes of the model for an "
+                        "aggregation that keeps signs. Got 'all' instead."
+                    )
+                return self.replicates[..., -1:], _ALONE
+            return self.replicates, self.output_shares
+        if isinstance(labels, str) and labels == "predicted":
+            predicted = self.predictions.argmax(axis=1)[None, :, None, None]
+            return np.take_along_axis(self.replicates, predicted, axis=3), _ALONE
+        chosen = self._label_positions(labels)
+        return self.replicates[..., chosen], np.full(len(chosen), 1 / len(chosen))
+
+    def _label_positions(self, labels: str | ArrayLike) -> list[int]:
+        """Positions of class values among the outputs."""
+        names = self.output_names.tolist()
+        wanted = np.atleast_1d(np.asarray(labels, dtype=self.output_names.dtype)).tolist()
+        unknown = [label for label in wanted if label not in names]
+        if unknown or not wanted:
+            raise ValueError(
+                f"The 'labels' parameter must be 'all', 'predicted' or values of {names}. "
+                f"Got {labels!r} instead."
+            )
+        return [names.index(label) for label in wanted]

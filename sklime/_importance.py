@@ -1,0 +1,357 @@
+"""LIME importances of a fitted model."""
+
+from collections.abc import Callable
+from numbers import Integral, Real
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.utils import Bunch, _safe_indexing, check_random_state, resample
+from sklearn.utils._param_validation import (
+    HasMethods,
+    Interval,
+    RealNotInt,
+    StrOptions,
+    validate_params,
+)
+from sklearn.utils.validation import _check_sample_weight
+
+from ._aggregation import AGGREGATIONS
+from ._engines import ENGINES, MAX_SAMPLES, NUM_SAMPLES, Problem
+from ._explanations import Explanations
+from ._neighborhood import DISCRETIZERS, Neighborhood, effective_sample_size
+from ._response import RESPONSE_METHODS, choose_response, estimator_type
+from ._table import Table, categorical_mask
+
+# Parameters that LimeImportanceWrapper and lime_importance have in common.
+PARAMETERS: dict[str, list[Any]] = {
+    "max_samples": [
+        StrOptions({"auto"}),
+        Interval(Integral, 1, None, closed="left"),
+        Interval(RealNotInt, 0, 1, closed="right"),
+        None,
+    ],
+    "labels": [StrOptions({"all", "predicted"}), "array-like"],
+    "response_method": [StrOptions({"auto", *RESPONSE_METHODS})],
+    "categorical_features": [StrOptions({"from_dtype"}), "array-like", callable, None],
+    "discretizer": [StrOptions(set(DISCRETIZERS)), Interval(Integral, 2, None, closed="left")],
+    "num_samples": [StrOptions({"auto"}), Interval(Integral, 2, None, closed="left")],
+    "kernel_width": [Interval(Real, 0, None, closed="neither"), None],
+    "model_regressor": [HasMethods(["fit", "predict"]), None],
+    "num_features": [Interval(Integral, 1, None, closed="left"), None],
+    "values": [StrOptions({"weights", "contributions"})],
+    "aggregation": [StrOptions(set(AGGREGATIONS)), callable],
+    "engine": [StrOptions({"auto", *ENGINES})],
+    "n_jobs": [Integral, None],
+    "random_state": ["random_state"],
+    "verbose": ["verbose"],
+}
+
+
+@validate_params(
+    {
+        "estimator": "no_validation",
+        "training_data": "no_validation",
+        "X": "no_validation",
+        "y": ["array-like", None],
+        "sample_weight": ["array-like", None],
+        **PARAMETERS,
+    },
+    prefer_skip_nested_validation=True,
+)
+def lime_importance(
+    estimator: Any,
+    X: Any,
+    y: ArrayLike | None = None,
+    *,
+    training_data: Any = None,
+    sample_weight: ArrayLike | None = None,
+    max_samples: str | float | None = "auto",
+    labels: str | ArrayLike = "all",
+    response_method: str = "auto",
+    categorical_features: Any = "from_dtype",
+    discretizer: str | int = "quartile",
+    num_samples: str | int = "auto",
+    kernel_width: float | None = None,
+    model_regressor: Any = None,
+    num_features: int | None = None,
+    values: str = "weights",
+    aggregation: str | Callable[..., Any] = "mean_abs",
+    engine: str = "auto",
+    n_jobs: int | None = None,
+    random_state: Any = None,
+    verbose: int = 0,
+) -> Bunch:
+    """LIME importances of the columns of X for a fitted model.
+
+    Every row is explained by LIME; an importance is the mean size of the rows' weights. All rows
+    share one neighbourhood, so the model predicts `num_samples` rows in all, not for each row.
+
+    Parameters
+    ----------
+    estimator : object
+        A fitted classifier, regressor, outlier detector or clusterer, or a pipeline of any.
+    X : {array-like, sparse matrix, dataframe} of shape (n_samples, n_features)
+        The rows to explain, in the container that the model takes.
+    y : array-like of shape (n_samples,) or (n_samples, n_outputs), default=None
+        The target. By it the rows explained are stratified (for a classifier), and columns are
+        cut where `discretizer="entropy"`.
+    training_data : same kind of table as X, default=None
+        Rows from which the neighbourhood is drawn; None takes X.
+    sample_weight : array-like of shape (n_samples,), default=None
+        Weights of the rows of X, in the neighbourhood and in the aggregation. A row of weight 2
+        counts as two rows, one of weight 0 is left out.
+PARAMETER_DOCS
+    Returns
+    -------
+    result : :class:`~sklearn.utils.Bunch`
+        importances_mean : ndarray of shape (n_features,)
+            The importances.
+        importances_std : ndarray of shape (n_features,)
+            Standard deviation of `importances` over the rows.
+        importances_sem : ndarray of shape (n_features,)
+            Standard error of `importances_mean`.
+        importances : ndarray of shape (n_features, n_explained)
+            Size of each row's weights, free of the neighbourhood's noise on average.
+        explanations : Explanations
+            The weights of every row, and all that goes with them.
+
+    Raises
+    ------
+    ValueError
+        If a parameter, or what the model returns, is not what it must be.
+
+    References
+    ----------
+    .. [1] M. T. Ribeiro, S. Singh and C. Guestrin, "Why Should I Trust You?", KDD 2016.
+    .. [2] D. Garreau and U. von Luxburg, "Looking Deeper into Tabular LIME", 2020.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from sklime import lime_importance
+    >>> X, y = load_iris(return_X_y=True)
+    >>> model = LogisticRegression(max_iter=1000).fit(X, y)
+    >>> lime_importance(model, X, random_state=0).importances_mean.argsort()[::-1].tolist()
+    [2, 3, 0, 1]
+    """
+    explanations = explain(
+        estimator,
+        X,
+        y,
+        training_data=training_data,
+        sample_weight=sample_weight,
+        max_samples=max_samples,
+        response_method=response_method,
+        categorical_features=categorical_features,
+        discretizer=discretizer,
+        num_samples=num_samples,
+        kernel_width=kernel_width,
+        model_regressor=model_regressor,
+        num_features=num_features,
+        values=values,
+        engine=engine,
+        n_jobs=n_jobs,
+        random_state=random_state,
+        verbose=verbose,
+    )
+    return as_bunch(explanations, aggregation, labels)
+
+
+def explain(
+    estimator: Any,
+    X: Any,
+    y: Any = None,
+    *,
+    training_data: Any = None,
+    sample_weight: ArrayLike | None = None,
+    candidates: NDArray[np.intp] | None = None,
+    classes: NDArray[Any] | None = None,
+    max_samples: str | float | None,
+    response_method: str,
+    categorical_features: Any,
+    discretizer: str | int,
+    num_samples: str | int,
+    kernel_width: float | None,
+    model_regressor: Any,
+    num_features: int | None,
+    values: str,
+    engine: str,
+    n_jobs: int | None,
+    random_state: Any,
+    verbose: int,
+) -> Explanations:
+    """Explain rows of X, see :func:`lime_importance`.
+
+    `candidates` are the positions of the rows that may be explained (a fold's held-out rows), and
+    `classes` all classes, of which a fold's model may lack some.
+    """
+    engine = "shared" if engine == "auto" else engine
+    rng = check_random_state(random_state)
+    seed = int(rng.randint(np.iinfo(np.int32).max))  # first: the rows explained change no draw
+    table = Table(X)
+    weight = _row_weights(sample_weight, X)
+    classifier = estimator_type(estimator) == "classifier"
+    neighborhood = _make_neighborhood(
+        table if training_data is None else Table(training_data),
+        weight if training_data is None else None,
+        y,
+        classifier=classifier,
+        categorical_features=categorical_features,
+        discretizer=discretizer,
+    )
+    if candidates is None:
+        candidates = np.arange(table.n_rows)
+    if weight is not None:
+        candidates = candidates[weight[candidates] > 0]
+    if max_samples == "auto":
+        max_samples = MAX_SAMPLES[engine]
+    sample = _choose_rows(
+        candidates, max_samples, y if classifier and _is_column(y) else None, rng
+    )
+    data = table.take(sample)
+    codes = neighborhood.bins.encode(Table(data))
+    width = 0.75 * np.sqrt(table.n_columns) if kernel_width is None else float(kernel_width)
+    own = neighborhood.bins.own_probabilities(codes)
+    effective = float(effective_sample_size(own, width).mean())
+    response, predictions = choose_response(estimator, response_method, data, classes)
+    n_samples = NUM_SAMPLES[engine] if num_samples == "auto" else int(num_samples)
+    surrogates = ENGINES[engine](
+        Problem(
+            neighborhood=neighborhood,
+            response=response,
+            predictions=predictions,
+            codes=codes,
+            kernel_width=width,
+            num_samples=n_samples,
+            model_regressor=model_regressor,
+            seed=seed,
+            n_jobs=n_jobs,
+        )
+    )
+    if values == "contributions":
+        surrogates.replicates[...] *= (1 - own)[..., None]
+    if num_features is not None:
+        _keep_largest(surrogates.replicates, num_features)
+    return Explanations(
+        replicates=surrogates.replicates,
+        intercepts=surrogates.intercepts,
+        scores=surrogates.scores,
+        predictions=predictions,
+        data=data,
+        sample_indices=sample,
+        sample_weight=None if weight is None else weight[sample],
+        population=float(len(candidates) if weight is None else weight[candidates].sum()),
+        feature_names=_feature_names(table),
+        output_names=response.output_names,
+        output_shares=response.shares,
+        classes=response.classes,
+        bins=neighborhood.bins,
+        codes=codes,
+        engine=engine,
+        kernel_width=width,
+        num_samples=n_samples,
+        effective_sample_size=effective,
+    )
+
+
+def as_bunch(
+    explanations: Explanations, aggregation: str | Callable[..., Any], labels: str | ArrayLike
+) -> Bunch:
+    """The importances of explanations, as :func:`lime_importance` returns them."""
+    magnitudes = explanations.magnitudes(labels)
+    estimate = explanations.estimate(aggregation, labels)
+    return Bunch(
+        importances_mean=estimate.values,
+        importances_std=row_spread(magnitudes, explanations.sample_weight),
+        importances_sem=estimate.sem,
+        importances=magnitudes.T,
+        explanations=explanations,
+    )
+
+
+def row_spread(
+    magnitudes: NDArray[np.float64], weight: NDArray[np.float64] | None
+) -> NDArray[np.float64]:
+    """Standard deviation over rows."""
+    center = np.average(magnitudes, axis=0, weights=weight)
+    return np.sqrt(np.average((magnitudes - center) ** 2, axis=0, weights=weight))
+
+
+def _feature_names(table: Table) -> NDArray[np.object_]:
+    """The table's own names, or scikit-learn's x0, x1, ..."""
+    if table.names is not None:
+        return table.names
+    return np.array([f"x{j}" for j in range(table.n_columns)], dtype=object)
+
+
+def _row_weights(sample_weight: ArrayLike | None, X: Any) -> NDArray[np.float64] | None:
+    """Checked weights of rows, in scikit-learn's wording."""
+    if sample_weight is None:
+        return None
+    weight = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
+    if not weight.any():
+        raise ValueError("Sample weights must contain at least one non-zero number.")
+    return weight
+
+
+def _make_neighborhood(
+    table: Table,
+    weight: NDArray[np.float64] | None,
+    y: Any,
+    *,
+    classifier: bool,
+    categorical_features: Any,
+    discretizer: str | int,
+) -> Neighborhood:
+    """The neighbourhood of the rows whose weight is not 0."""
+    if discretizer == "entropy" and y is None:
+        raise ValueError("The 'y' parameter must be given for discretizer='entropy'. Got None.")
+    if weight is not None and not weight.all():
+        present = np.flatnonzero(weight)
+        table, weight = Table(table.take(present)), weight[present]
+        y = None if y is None else _safe_indexing(y, present)
+    return Neighborhood(
+        table,
+        categorical=categorical_mask(table, categorical_features),
+        discretizer=discretizer,
+        y=y,
+        classifier=classifier,
+        sample_weight=weight,
+    )
+
+
+def _choose_rows(
+    candidates: NDArray[np.intp],
+    max_samples: str | float | None,
+    y: Any,
+    rng: np.random.RandomState,
+) -> NDArray[np.intp]:
+    """Sorted positions of the rows to explain; the classes of y in their proportions."""
+    n = len(candidates)
+    if max_samples is None:
+        wanted = n
+    elif isinstance(max_samples, Integral):
+        wanted = min(int(max_samples), n)
+    else:
+        wanted = max(1, round(float(max_samples) * n))
+    if wanted == n:
+        return candidates
+    stratify = None if y is None else np.asarray(y)[candidates]
+    return np.sort(
+        resample(candidates, replace=False, n_samples=wanted, random_state=rng, stratify=stratify)
+    )
+
+
+def _is_column(y: Any) -> bool:
+    """Whether y is one target."""
+    return y is not None and np.asarray(y).ndim == 1
+
+
+def _keep_largest(replicates: NDArray[np.float64], num_features: int) -> None:
+    """Set all but each row's `num_features` largest weights to 0, in place."""
+    size = np.abs(replicates.mean(axis=0))
+    if num_features < size.shape[1]:
+        rank = np.argsort(np.argsort(-size, axis=1, kind="stable"), axis=1)
+        replicates *= rank < num_features

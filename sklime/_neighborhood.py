@@ -1,0 +1,348 @@
+"""The neighbourhood of a table: bins of its columns and perturbed rows drawn from them.
+
+Every column is cut into bins (or levels). A perturbed row takes, column by column and
+independently, a bin by its training frequency and a training value inside the bin. One gather
+through the inverse of the column's distribution function does both, so every value that a model
+is asked about is a value it was trained on.
+"""
+
+import itertools
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import qmc
+from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
+
+from ._table import Table
+
+DISCRETIZERS = {"quartile": 4, "decile": 10, "entropy": None}
+
+# The most columns for which Sobol' direction numbers are tabulated.
+_MAX_SOBOL_COLUMNS = qmc.Sobol.MAXDIM
+
+
+@dataclass(frozen=True)
+class Bins:
+    """The bins of every column of a training table, without the table.
+
+    Attributes
+    ----------
+    cuts : tuple of ndarray or None
+        For a numeric column its inner edges: bin b holds ``cuts[b-1] < x <= cuts[b]``. None for
+        a categorical column.
+    levels : tuple of list or None
+        For a categorical column its levels, one bin each. None for a numeric column.
+    missing : ndarray of shape (n_features,), bool
+        Whether missing values have a bin of their own, the column's last.
+    offsets : ndarray of shape (n_features + 1,)
+        Column j owns the flat bins ``offsets[j]:offsets[j + 1]``.
+    probabilities : ndarray of shape (n_bins,)
+        Training frequency of each flat bin; sums to 1 within a column.
+    """
+
+    cuts: tuple[NDArray[np.float64] | None, ...]
+    levels: tuple[list[Any] | None, ...]
+    missing: NDArray[np.bool_]
+    offsets: NDArray[np.intp]
+    probabilities: NDArray[np.float64]
+
+    @property
+    def n_features(self) -> int:
+        return len(self.cuts)
+
+    def encode(self, table: Table) -> NDArray[np.unsignedinteger]:
+        """Bin numbers of a table's cells, (n_rows, n_features).
+
+        A level, or a missing value, that training did not have gets the number of bins of its
+        column, which is no bin: its probability is 0.
+        """
+        sizes = np.diff(self.offsets)
+        codes = np.empty((table.n_rows, self.n_features), dtype=np.min_scalar_type(sizes.max()))
+        for j, size in enumerate(sizes):
+            codes[:, j] = np.minimum(_column_codes(table, j, self.cuts[j], self.levels[j]), size)
+        return codes
+
+    def own_probabilities(self, codes: NDArray[np.unsignedinteger]) -> NDArray[np.float64]:
+        """Training frequency of each cell's own bin, (n_rows, n_features); 0 for unseen ones."""
+        flat = codes + self.offsets[:-1]
+        seen = flat < self.offsets[1:]
+        return np.where(seen, self.probabilities[np.where(seen, flat, 0)], 0.0)
+
+    def labels(self, j: int) -> list[str]:
+        """One label for each bin of column j: an interval, a level or "missing"."""
+        cuts, levels = self.cuts[j], self.levels[j]
+        if levels is not None:
+            labels = [str(level) for level in levels]
+        else:
+            labels = _interval_labels([] if cuts is None else cuts.tolist())
+        return [*labels, "missing"] if self.missing[j] else labels
+
+
+def _interval_labels(cuts: list[float]) -> list[str]:
+    """Texts of the intervals between cuts, in lime's notation."""
+    if not cuts:
+        return ["any"]
+    texts = [f"{cut:.4g}" for cut in cuts]
+    if len(set(texts)) < len(texts):  # cuts closer than four digits tell apart
+        texts = [repr(cut) for cut in cuts]
+    inner = [f"{low} < x <= {high}" for low, high in zip(texts[:-1], texts[1:], strict=True)]
+    return [f"x <= {texts[0]}", *inner, f"x > {texts[-1]}"]
+
+
+def _column_codes(
+    table: Table, j: int, cuts: NDArray[np.float64] | None, levels: list[Any] | None
+) -> NDArray[np.intp]:
+    """Bin numbers of one column; missing values come after the last regular bin, unseen ones last."""
+    if levels is None:
+        values = table.values(j)
+        regular = 1 if cuts is None else len(cuts) + 1
+        codes = np.searchsorted(np.empty(0) if cuts is None else cuts, values, side="left")
+        return np.where(np.isnan(values), regular, codes)
+    codes = table.codes(j, levels)  # -1 where missing, len(levels) where unseen
+    return np.where(codes < 0, len(levels), np.where(codes == len(levels), len(levels) + 1, codes))
+
+
+class Neighborhood:
+    """Bins of a training table and the law of the rows perturbed from it.
+
+    Parameters
+    ----------
+    table : Table
+        The training table. Rows of weight 0 must have been left out.
+    categorical : ndarray of shape (n_features,), bool
+        Columns whose every value is a level. Columns that hold no numbers are so in any case.
+    discretizer : {"quartile", "decile", "entropy"} or int
+        How numeric columns are cut; an int is a number of equally frequent bins.
+    y : array-like of shape (n_rows,) or (n_rows, n_outputs), optional
+        The target, by which "entropy" cuts.
+    classifier : bool
+        Whether `y` holds classes.
+    sample_weight : ndarray of shape (n_rows,), optional
+        A row of weight 2 counts as two rows.
+    """
+
+    def __init__(
+        self,
+        table: Table,
+        *,
+        categorical: NDArray[np.bool_],
+        discretizer: str | int = "quartile",
+        y: Any = None,
+        classifier: bool = True,
+        sample_weight: NDArray[np.float64] | None = None,
+    ) -> None:
+        n, d = table.n_rows, table.n_columns
+        self.table = table
+        self._weight = sample_weight
+        self._order = np.empty((d, n), dtype=np.int32 if n < 2**31 else np.int64)
+        cuts: list[NDArray[np.float64] | None] = []
+        levels: list[list[Any] | None] = []
+        missing, sizes, probabilities, sorted_codes = [], [], [], []
+        for j in range(d):
+            values = table.values(j)
+            if categorical[j] or values.dtype == object:
+                codes, column_levels = table.levels(j)
+                n_regular = len(column_levels)
+                order = np.argsort(codes.astype(np.uintp), kind="stable")  # missing (-1) last
+                codes = np.where(codes < 0, n_regular, codes)[order]
+                cuts.append(None)
+                levels.append(column_levels)
+            else:
+                order = np.argsort(values, kind="stable")  # missing (NaN) last
+                column_cuts = _cuts(values, order, sample_weight, discretizer, y, classifier)
+                n_regular = len(column_cuts) + 1
+                codes = np.searchsorted(column_cuts, values[order], side="left")
+                codes[np.isnan(values[order])] = n_regular
+                cuts.append(column_cuts)
+                levels.append(None)
+            missing.append(codes[-1] == n_regular)
+            sizes.append(n_regular + missing[-1])
+            weight = None if sample_weight is None else sample_weight[order]
+            count = np.bincount(codes, weights=weight, minlength=sizes[-1])
+            probabilities.append(count / count.sum())
+            self._order[j] = order
+            sorted_codes.append(codes)
+        self._sorted_codes = np.array(sorted_codes, dtype=np.min_scalar_type(max(sizes)))
+        self.bins = Bins(
+            tuple(cuts),
+            tuple(levels),
+            np.array(missing),
+            np.concatenate([[0], np.cumsum(sizes)]),
+            np.concatenate(probabilities),
+        )
+
+    def draw(
+        self, uniforms: NDArray[np.float64]
+    ) -> tuple[NDArray[np.integer], NDArray[np.unsignedinteger]]:
+        """Perturbed rows from uniform numbers, by the inverse distribution function of each column.
+
+        Parameters
+        ----------
+        uniforms : ndarray of shape (n_features, m), in [0, 1)
+
+        Returns
+        -------
+        rows : ndarray of shape (n_features, m)
+            The training row from which each cell's value comes.
+        codes : ndarray of shape (n_features, m)
+            The cells' bin numbers.
+        """
+        position = self._position(uniforms)
+        rows = np.take_along_axis(self._order, position, axis=1)
+        return rows, np.take_along_axis(self._sorted_codes, position, axis=1)
+
+    def _position(self, uniforms: NDArray[np.float64]) -> NDArray[np.intp]:
+        """Rank, among the column's sorted training values, that each uniform number falls on."""
+        n = self._order.shape[1]
+        if self._weight is None:
+            position = (uniforms * n).astype(np.intp)
+        else:
+            position = np.empty(uniforms.shape, dtype=np.intp)
+            for j, order in enumerate(self._order):
+                cumulative = np.cumsum(self._weight[order])
+                target = uniforms[j] * cumulative[-1]
+                position[j] = np.searchsorted(cumulative, target, side="right")
+        return np.minimum(position, n - 1, out=position)
+
+
+def _cuts(
+    values: NDArray[np.float64],
+    order: NDArray[np.intp],
+    sample_weight: NDArray[np.float64] | None,
+    discretizer: str | int,
+    y: Any,
+    classifier: bool,
+) -> NDArray[np.float64]:
+    """Inner bin edges of a numeric column."""
+    known = order[: len(order) - np.count_nonzero(np.isnan(values))]
+    if known.size == 0 or values[known[0]] == values[known[-1]]:
+        return np.empty(0)
+    weight = None if sample_weight is None else sample_weight[known]
+    if discretizer == "entropy":
+        return _tree_cuts(values[known], np.asarray(y)[known], weight, classifier)
+    n_bins = discretizer if isinstance(discretizer, int) else DISCRETIZERS[discretizer]
+    return _quantile_cuts(values[known], weight, np.arange(1, n_bins) / n_bins)
+
+
+def _quantile_cuts(
+    ordered: NDArray[np.float64], weight: NDArray[np.float64] | None, shares: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Quantiles of sorted values that leave no bin empty.
+
+    A quantile is the smallest value with at least its share of the weight at or below it, so a
+    weight of 2 is the value twice. A quantile that is the column's maximum would leave the last
+    bin empty and the column constant; the next lower value takes its place.
+    """
+    cumulative = np.arange(1, len(ordered) + 1) if weight is None else np.cumsum(weight)
+    # The tolerance keeps e.g. 0.3 * 10 from asking for more than the third value.
+    ranks = np.searchsorted(cumulative, shares * cumulative[-1] * (1 - 1e-12), side="left")
+    below_maximum = np.searchsorted(ordered, ordered[-1], side="left") - 1
+    return np.unique(ordered[np.minimum(ranks, below_maximum)])
+
+
+def _tree_cuts(
+    values: NDArray[np.float64], y: Any, weight: NDArray[np.float64] | None, classifier: bool
+) -> NDArray[np.float64]:
+    """Thresholds of a tree of depth 3 grown on the one column: lime's entropy discretizer."""
+    tree = (
+        DecisionTreeClassifier(criterion="entropy", max_depth=3, random_state=0)
+        if classifier
+        else DecisionTreeRegressor(max_depth=3, random_state=0)
+    )
+    # Trees work in float32, in which 1e39 and infinity do not exist: ranks cut the same.
+    distinct, ranks = np.unique(values, return_inverse=True)
+    tree.fit(ranks.reshape(-1, 1), y, sample_weight=weight)
+    threshold = tree.tree_.threshold[tree.tree_.feature >= 0]
+    return np.unique(distinct[np.floor(threshold).astype(np.intp)])
+
+
+def uniform_batches(
+    n_features: int, n_replicates: int, n_rows: int, most: int, seed: int, *, sobol: bool = True
+) -> Iterator[NDArray[np.float64]]:
+    """Points of independently scrambled Sobol' sequences, one sequence after the other.
+
+    Parameters
+    ----------
+    n_features : int
+    n_replicates : int
+        Sequences.
+    n_rows : int
+        Points of each; balance is best at a power of two.
+    most : int
+        Points in a batch, at most, and rounded to whole sequences or to powers of two. Changes no
+        point.
+    seed : int
+    sobol : bool
+        False draws plain random numbers, as it is beyond 21201 columns in any case.
+
+    Yields
+    ------
+    ndarray of shape (n_features, n_points), in [0, 1)
+    """
+    streams = np.random.SeedSequence(seed).spawn(n_replicates)
+    blocks = (
+        block
+        for stream in streams
+        for block in _uniform_blocks(n_features, n_rows, most, np.random.default_rng(stream), sobol)
+    )
+    whole = max(1, most // n_rows)  # sequences that fit into one batch
+    while batch := list(itertools.islice(blocks, whole)):
+        yield np.hstack(batch)
+
+
+def _uniform_blocks(
+    n_features: int, n_rows: int, most: int, rng: np.random.Generator, sobol: bool
+) -> Iterator[NDArray[np.float64]]:
+    """One sequence, whole or in blocks of a power of two."""
+    block = n_rows if most >= n_rows else 1 << (max(most, 1).bit_length() - 1)
+    sobol = sobol and n_features <= _MAX_SOBOL_COLUMNS
+    sequence = qmc.Sobol(n_features, scramble=True, seed=rng) if sobol else None
+    for start in range(0, n_rows, block):
+        size = min(block, n_rows - start)
+        if sequence is None:
+            yield rng.random((size, n_features)).T
+            continue
+        with warnings.catch_warnings():
+            # A number of rows that is no power of two is the caller's choice.
+            warnings.filterwarnings("ignore", message="The balance properties of Sobol")
+            yield sequence.random(size).T
+
+
+def own_bin_odds(
+    own: NDArray[np.float64], kernel_width: float
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Chance of the own bin under the kernel, and the mean of the kernel's column factor.
+
+    lime weighs a row by ``exp(-D^2 / kernel_width^2) ** 0.5`` with D^2 the number of columns
+    outside the instance's own bin, which is a product over columns of ``lambda`` (outside) or 1
+    (inside), ``lambda = exp(-1 / (2 kernel_width^2))``. A column stays in its own bin, whose
+    training frequency is p, with chance ``q = p / (p + (1 - p) lambda)`` under that law.
+
+    Parameters
+    ----------
+    own : ndarray
+        Training frequencies p of the own bins.
+    kernel_width : float
+
+    Returns
+    -------
+    q, mean : ndarrays of the shape of `own`
+    """
+    decay = max(np.exp(-0.5 / kernel_width**2), np.finfo(float).tiny)  # 0 / 0 at an unseen level
+    mean = own + (1 - own) * decay
+    return own / mean, mean
+
+
+def effective_sample_size(own: NDArray[np.float64], kernel_width: float) -> NDArray[np.float64]:
+    """Share of a pool that the kernel leaves effective for each row, in (0, 1].
+
+    The squared mean over the mean square of the kernel weights,
+    ``prod_j (p + (1-p) lambda)^2 / (p + (1-p) lambda^2)``.
+    """
+    _, mean = own_bin_odds(own, kernel_width)
+    _, mean_square = own_bin_odds(own, kernel_width / np.sqrt(2))
+    return np.exp((2 * np.log(mean) - np.log(mean_square)).sum(axis=1))

@@ -1,0 +1,411 @@
+"""The meta-estimator: scikit-learn's conventions around :func:`lime_importance`. No maths."""
+
+import warnings
+from collections.abc import Callable
+from copy import deepcopy
+from dataclasses import dataclass
+from functools import wraps
+from inspect import signature
+from types import MethodType
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn import get_config
+from sklearn.base import BaseEstimator, MetaEstimatorMixin, _fit_context, clone, is_classifier
+from sklearn.frozen import FrozenEstimator
+from sklearn.model_selection import check_cv
+from sklearn.utils import Bunch, Tags, _safe_indexing, check_random_state, get_tags, metadata_routing
+from sklearn.utils._param_validation import HasMethods
+from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.parallel import Parallel, delayed
+from sklearn.utils.validation import (
+    _check_method_params,
+    _num_samples,
+    check_is_fitted,
+    has_fit_parameter,
+)
+
+from ._explanations import Explanations
+from ._importance import PARAMETERS, explain, row_spread
+from ._table import Table
+
+_DELEGATED = ("predict", "predict_proba", "predict_log_proba", "decision_function", "score")
+
+
+def _inner_has(method: str) -> Callable[[Any], bool]:
+    """Whether the inner estimator has a method; its own AttributeError says why not."""
+
+    def check(self: Any) -> bool:
+        getattr(getattr(self, "estimator_", self.estimator), method)
+        return True
+
+    return check
+
+
+class _MirrorsSampleWeight:
+    """A `fit` whose signature has `sample_weight` if and only if the inner estimator's has.
+
+    scikit-learn decides by the signature: AdaBoost refuses an estimator without the parameter,
+    Bagging then draws rows instead. The wrapper must make them decide as for the inner estimator.
+    """
+
+    def __init__(self, fit: Callable[..., Any]) -> None:
+        self._fit = fit
+
+    def __get__(self, instance: Any, owner: type | None = None) -> Any:
+        if instance is None:
+            return self._fit
+        bound = MethodType(self._fit, instance)
+        if has_fit_parameter(instance.estimator, "sample_weight"):
+            return bound
+
+        @wraps(bound)
+        def fit(X: Any, y: Any = None, **fit_params: Any) -> Any:
+            return bound(X, y, **fit_params)
+
+        parameters = dict(signature(bound).parameters)
+        del parameters["sample_weight"]
+        fit.__signature__ = signature(bound).replace(  # type: ignore[attr-defined]
+            parameters=list(parameters.values())
+        )
+        return fit
+
+
+class LimeImportanceWrapper(MetaEstimatorMixin, BaseEstimator):
+    """doc"""
+
+    _parameter_constraints: dict[str, list[Any]] = {
+        "estimator": [HasMethods(["fit"])],
+        "cv": ["cv_object"],
+        **PARAMETERS,
+    }
+
+    # The inner estimator decides who takes weights, so there is nothing to request here.
+    __metadata_request__fit = {"sample_weight": metadata_routing.UNUSED}
+
+    def __init__(
+        self,
+        estimator: Any,
+        *,
+        cv: Any = None,
+        max_samples: str | float | None = "auto",
+        labels: str | ArrayLike = "all",
+        response_method: str = "auto",
+        categorical_features: Any = "from_dtype",
+        discretizer: str | int = "quartile",
+        num_samples: str | int = "auto",
+        kernel_width: float | None = None,
+        model_regressor: Any = None,
+        num_features: int | None = None,
+        values: str = "weights",
+        aggregation: str | Callable[..., Any] = "mean_abs",
+        engine: str = "auto",
+        n_jobs: int | None = None,
+        random_state: Any = None,
+        verbose: int = 0,
+    ) -> None:
+        self.estimator = estimator
+        self.cv = cv
+        self.max_samples = max_samples
+        self.labels = labels
+        self.response_method = response_method
+        self.categorical_features = categorical_features
+        self.discretizer = discretizer
+        self.num_samples = num_samples
+        self.kernel_width = kernel_width
+        self.model_regressor = model_regressor
+        self.num_features = num_features
+        self.values = values
+        self.aggregation = aggregation
+        self.engine = engine
+        self.n_jobs = n_jobs
+        self.random_state = random_state
+        self.verbose = verbose
+
+    @_MirrorsSampleWeight
+    @_fit_context(prefer_skip_nested_validation=False)
+    def fit(
+        self, X: Any, y: Any = None, sample_weight: ArrayLike | None = None, **fit_params: Any
+    ) -> "LimeImportanceWrapper":
+        """Fit the estimator, explain its rows and aggregate.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, dataframe} of shape (n_samples, n_features)
+            Whatever the inner estimator takes; handed to it as it is.
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs), default=None
+            The target. May be left out where the inner estimator needs none.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights for the inner estimator, the neighbourhood and the aggregation. Not a parameter
+            where the inner estimator's `fit` has none.
+        **fit_params : dict
+            More parameters for the inner estimator's `fit`, and `groups` for `cv`.
+
+        Returns
+        -------
+        self : LimeImportanceWrapper
+
+        Raises
+        ------
+        ValueError
+            If the inner estimator cannot be fitted to the data, or a parameter is not what it
+            must be. A previous fit then stays as it was.
+        """
+        if y is None and get_tags(self.estimator).target_tags.required:
+            raise ValueError(
+                f"This {type(self).__name__} estimator requires y to be passed, "
+                "but the target y is None."
+            )
+        routed = self._route_fit(sample_weight, fit_params)
+        estimator = clone(self.estimator)
+        estimator.fit(X, y, **routed.estimator.fit)
+        if _num_samples(X) < 2:
+            raise ValueError(
+                f"Found array with 1 sample(s) (shape={np.shape(X)}) while a minimum of 2 is "
+                f"required by {type(self).__name__}."
+            )
+        settings = {name: getattr(self, name) for name in PARAMETERS}
+        classes = getattr(estimator, "classes_", None)
+        if self.cv is None:
+            folds = [_explain(estimator, X, y, sample_weight, settings)]
+        else:
+            cv = check_cv(self.cv, y, classifier=is_classifier(estimator))
+            splits = list(cv.split(X, y, **routed.splitter.split))
+            seeds = check_random_state(self.random_state).randint(2**31 - 1, size=len(splits))
+            folds = Parallel(n_jobs=self.n_jobs, prefer="threads")(
+                delayed(_fit_and_explain)(
+                    clone(self.estimator),
+                    X,
+                    y,
+                    sample_weight,
+                    routed.estimator.fit,
+                    train,
+                    {**settings, "random_state": int(seed), "n_jobs": 1},
+                    candidates=test,
+                    classes=classes,
+                )
+                for (train, test), seed in zip(splits, seeds, strict=True)
+            )
+        self._keep(estimator, X, folds)
+        return self
+
+    def _keep(self, estimator: Any, X: Any, folds: list["_Fold"]) -> None:
+        """Set every fitted attribute, now that nothing can fail any more."""
+        table = Table(X)
+        explanations = Explanations.concatenate([fold.explanations for fold in folds], table)
+        magnitudes = explanations.magnitudes(self.labels)
+        importances = np.array([fold.importances for fold in folds])
+        errors = np.array([fold.errors for fold in folds])
+        for name in ("feature_names_in_", "estimators_", "fold_importances_"):
+            vars(self).pop(name, None)  # of an earlier fit with other settings
+        self.estimator_ = estimator
+        self.n_features_in_ = getattr(estimator, "n_features_in_", table.n_columns)
+        names = getattr(estimator, "feature_names_in_", table.names)
+        if names is not None:
+            self.feature_names_in_ = names
+        if self.cv is not None:
+            self.estimators_ = [fold.estimator for fold in folds]
+            self.fold_importances_ = importances
+        self.explanations_ = explanations
+        self.engine_ = explanations.engine
+        self.feature_importances_ = importances.mean(axis=0)
+        self.feature_importances_std_ = row_spread(magnitudes, explanations.sample_weight)
+        # Folds have other rows and neighbourhoods of their own, so their errors are independent.
+        self.feature_importances_sem_ = np.sqrt((errors**2).sum(axis=0)) / len(folds)
+        if not self.feature_importances_.any():
+            warnings.warn(
+                "All importances are 0: the response does not change with any column. "
+                "SelectFromModel keeps every column then.",
+                UserWarning,
+                stacklevel=2,
+            )
+
+    def _route_fit(self, sample_weight: Any, fit_params: dict[str, Any]) -> Bunch:
+        """What goes to the inner estimator's `fit` and to the splitter."""
+        given = dict(fit_params)
+        if sample_weight is not None:
+            given["sample_weight"] = sample_weight
+        if get_config()["enable_metadata_routing"]:
+            return process_routing(self, "fit", **given)
+        # Without routing, groups are the splitter's, as in GridSearchCV.
+        split = {"groups": given.pop("groups", None)} if self.cv is not None else {}
+        if sample_weight is not None and not has_fit_parameter(self.estimator, "sample_weight"):
+            if not isinstance(self.estimator, FrozenEstimator):
+                raise ValueError(
+                    f"Underlying estimator {type(self.estimator).__name__} does not support "
+                    "sample weights: its fit has no sample_weight. In a pipeline, pass "
+                    "<step>__sample_weight or use metadata routing."
+                )
+            del given["sample_weight"]  # nothing is fitted: they weigh the explanations only
+        return Bunch(estimator=Bunch(fit=given), splitter=Bunch(split=split))
+
+    def _ask(self, method: str, params: dict[str, Any]) -> tuple[Callable[..., Any], dict[str, Any]]:
+        """A method of the fitted inner estimator, and the metadata that goes to it."""
+        check_is_fitted(self)
+        if params and get_config()["enable_metadata_routing"]:
+            params = process_routing(self, method, **params).estimator[method]
+        return getattr(self.estimator_, method), params
+
+    @available_if(_inner_has("predict"))
+    def predict(self, X: Any, **params: Any) -> Any:
+        """Predict with the inner estimator.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, dataframe} of shape (n_samples, n_features)
+        **params : dict
+            Metadata for the inner estimator's method.
+
+        Returns
+        -------
+        y : ndarray of shape (n_samples,) or (n_samples, n_outputs)
+        """
+        method, params = self._ask("predict", params)
+        return method(X, **params)
+
+    @available_if(_inner_has("predict_proba"))
+    def predict_proba(self, X: Any, **params: Any) -> Any:
+        """Probabilities of the classes from the inner estimator.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, dataframe} of shape (n_samples, n_features)
+        **params : dict
+            Metadata for the inner estimator's method.
+
+        Returns
+        -------
+        p : ndarray of shape (n_samples, n_classes), or a list of such arrays
+        """
+        method, params = self._ask("predict_proba", params)
+        return method(X, **params)
+
+    @available_if(_inner_has("predict_log_proba"))
+    def predict_log_proba(self, X: Any, **params: Any) -> Any:
+        """Log-probabilities of the classes from the inner estimator.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, dataframe} of shape (n_samples, n_features)
+        **params : dict
+            Metadata for the inner estimator's method.
+
+        Returns
+        -------
+        p : ndarray of shape (n_samples, n_classes), or a list of such arrays
+        """
+        method, params = self._ask("predict_log_proba", params)
+        return method(X, **params)
+
+    @available_if(_inner_has("decision_function"))
+    def decision_function(self, X: Any, **params: Any) -> Any:
+        """Decision function of the inner estimator.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, dataframe} of shape (n_samples, n_features)
+        **params : dict
+            Metadata for the inner estimator's method.
+
+        Returns
+        -------
+        scores : ndarray of shape (n_samples,) or (n_samples, n_classes)
+        """
+        method, params = self._ask("decision_function", params)
+        return method(X, **params)
+
+    @available_if(_inner_has("score"))
+    def score(self, X: Any, y: Any = None, **params: Any) -> Any:
+        """Score of the inner estimator.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, dataframe} of shape (n_samples, n_features)
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs), default=None
+        **params : dict
+            Metadata for the inner estimator's method.
+
+        Returns
+        -------
+        score : float
+        """
+        method, params = self._ask("score", params)
+        return method(X, y, **params)
+
+    @property
+    def classes_(self) -> Any:
+        """Class values of the fitted inner estimator."""
+        return self.estimator_.classes_
+
+    def get_metadata_routing(self) -> MetadataRouter:
+        """Where metadata goes: to the inner estimator, and to the splitter of `cv`.
+
+        Returns
+        -------
+        routing : MetadataRouter
+        """
+        router = MetadataRouter(owner=self)
+        mapping = MethodMapping().add(caller="fit", callee="fit")
+        for method in _DELEGATED:
+            mapping.add(caller=method, callee=method)
+        router.add(estimator=self.estimator, method_mapping=mapping)
+        if self.cv is not None:
+            split = MethodMapping().add(caller="fit", callee="split")
+            router.add(splitter=check_cv(self.cv), method_mapping=split)
+        return router
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return hasattr(self, "feature_importances_")
+
+    def __sklearn_tags__(self) -> Tags:
+        # Not array_api_support (the neighbourhood is NumPy's), transformer_tags (transform is not
+        # delegated) or FrozenEstimator's _skip_test.
+        tags = super().__sklearn_tags__()
+        inner = get_tags(self.estimator)
+        tags.estimator_type = inner.estimator_type
+        tags.classifier_tags = deepcopy(inner.classifier_tags)
+        tags.regressor_tags = deepcopy(inner.regressor_tags)
+        tags.target_tags = deepcopy(inner.target_tags)
+        tags.input_tags = deepcopy(inner.input_tags)
+        tags.non_deterministic = inner.non_deterministic
+        return tags
+
+
+@dataclass(frozen=True)
+class _Fold:
+    """One fitted estimator with its explanations."""
+
+    estimator: Any
+    explanations: Explanations
+    importances: NDArray[np.float64]
+    errors: NDArray[np.float64]
+
+
+def _explain(
+    estimator: Any, X: Any, y: Any, sample_weight: Any, settings: dict[str, Any], **rows: Any
+) -> _Fold:
+    """Explain rows of X for a fitted estimator."""
+    settings = dict(settings)
+    labels, aggregation = settings.pop("labels"), settings.pop("aggregation")
+    explanations = explain(estimator, X, y, sample_weight=sample_weight, **rows, **settings)
+    estimate = explanations.estimate(aggregation, labels)
+    return _Fold(estimator, explanations, estimate.values, estimate.sem)
+
+
+def _fit_and_explain(
+    estimator: Any,
+    X: Any,
+    y: Any,
+    sample_weight: Any,
+    fit_params: dict[str, Any],
+    train: NDArray[np.intp],
+    settings: dict[str, Any],
+    **rows: Any,
+) -> _Fold:
+    """Fit an estimator to the training rows of a fold and explain its held-out ones."""
+    X_train = _safe_indexing(X, train)
+    y_train = None if y is None else _safe_indexing(y, train)
+    estimator.fit(X_train, y_train, **_check_method_params(X, fit_params, indices=train))
+    return _explain(estimator, X, y, sample_weight, settings, **rows)

@@ -1,0 +1,564 @@
+"""Every container gives the same numbers, and is drawn from without losing anything."""
+
+import datetime as dt
+import subprocess
+import sys
+import warnings
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pyarrow as pa
+import pytest
+from scipy import sparse
+from sklearn.compose import make_column_selector
+
+from sklime._table import Table, categorical_mask, encode
+
+N_ROWS = 6
+DATES = [dt.datetime(2020, 1, day, 12, 30) for day in (3, 1, 2, 1, 5, 4)]
+DURATIONS = [dt.timedelta(hours=hours) for hours in (3, 1, 2, 1, 5, 4)]
+ZONE = dt.timezone(dt.timedelta(hours=2))
+SPARSE_FORMATS = ["csr", "csc", "coo", "lil", "dok", "bsr", "dia"]
+
+
+def pandas_frame():
+    """Every pandas dtype that users have, the odd index included."""
+    arrow = pd.ArrowDtype
+    columns = {
+        "float": [0.5, np.nan, -1.0, 2.0, np.inf, 0.5],
+        "float32": np.array([0.5, np.nan, -1, 2, 0.1, 0.5], dtype=np.float32),
+        "int": [3, -1, 2, 2, 0, 7],
+        "uint8": np.array([3, 255, 2, 2, 0, 7], dtype=np.uint8),
+        "bool": [True, False, True, True, False, False],
+        "Int64": pd.array([1, None, 3, 1, None, 2], dtype="Int64"),
+        "boolean": pd.array([True, None, False, True, None, False], dtype="boolean"),
+        "Float32": pd.array([1.5, None, 3, 1, None, 2], dtype="Float32"),
+        "str": ["b", None, "a", "b", "c", "a"],
+        "string": pd.array(["b", None, "a", "b", "c", "a"], dtype="string"),
+        "object": pd.Series(["b", None, "a", "b", np.nan, "a"], dtype=object),
+        "object numbers": pd.Series([1, None, 2.5, pd.NA, True, 0], dtype=object),
+        "category": pd.Categorical(["b", None, "a", "b", "c", "a"]),
+        "ordered": pd.Categorical(
+            ["low", None, "high", "mid", "low", "mid"], ["low", "mid", "high", "top"], ordered=True
+        ),
+        "number category": pd.Categorical([10, None, 9, 10, 10, 9]),
+        "datetime": pd.Series([pd.NaT, *DATES[1:]]),
+        "zoned": pd.Series([pd.NaT, *DATES[1:]]).dt.tz_localize("Europe/Berlin"),
+        "timedelta": pd.Series([pd.NaT, *DURATIONS[1:]]),
+        "arrow int": pd.array([1, None, 3, 1, None, 2], dtype=arrow(pa.int64())),
+        "arrow str": pd.array(["b", None, "a", "b", "c", "a"], dtype=arrow(pa.string())),
+        "arrow date": pd.array([None, *DATES[1:]], dtype=arrow(pa.date32())),
+        "sparse": pd.arrays.SparseArray([0.0, 0, 1, 0, 0, 2]),
+        "period": pd.period_range("2020-01", periods=N_ROWS, freq="M"),
+    }
+    return pd.DataFrame(columns).set_axis([4, 4, 9, 1, 0, 2])
+
+
+def polars_frame():
+    text = ["b", None, "a", "b", "c", "a"]
+    return pl.DataFrame(
+        {
+            "float": [0.5, float("nan"), -1.0, None, 0.1, 0.5],
+            "float32": pl.Series([0.5, None, -1, 2, 0.1, 0.5], dtype=pl.Float32),
+            "int": [3, -1, None, 2, 0, 7],
+            "uint8": pl.Series([3, 255, 2, 2, 0, 7], dtype=pl.UInt8),
+            "bool": [True, None, True, True, False, False],
+            "str": text,
+            "category": pl.Series(text, dtype=pl.Categorical),
+            "enum": pl.Series(text, dtype=pl.Enum(["c", "z", "a", "b"])),
+            "datetime": [None, *DATES[1:]],
+            "zoned": pl.Series([None, *DATES[1:]]).dt.replace_time_zone("Europe/Berlin"),
+            "date": [None, *(date.date() for date in DATES[1:])],
+            "time": [None, *(date.time() for date in DATES[1:])],
+            "duration": [None, *DURATIONS[1:]],
+            "null": [None] * N_ROWS,
+        }
+    )
+
+
+def arrow_table():
+    return polars_frame().drop("enum").to_arrow()
+
+
+FRAMES = {"pandas": pandas_frame, "polars": polars_frame, "pyarrow": arrow_table}
+
+
+def same(left, right):
+    """Whether two columns of cells are equal, missing ones included."""
+    pairs = zip(left, right, strict=True)
+    return all(bool(pd.isna(a) and pd.isna(b)) or bool(a == b) for a, b in pairs)
+
+
+def cells(X):
+    """Columns of a container as lists of Python objects, by the container's own means."""
+    if isinstance(X, pd.DataFrame):
+        return [X[name].tolist() for name in X.columns]
+    if isinstance(X, pl.DataFrame):
+        return [column.to_list() for column in X.iter_columns()]
+    if isinstance(X, pa.Table):
+        return [column.to_pylist() for column in X.columns]
+    return (X.toarray() if sparse.issparse(X) else np.asarray(X)).T.tolist()
+
+
+def random_rows(n_columns, m=11, n_rows=N_ROWS):
+    return np.random.default_rng(0).integers(0, n_rows, (n_columns, m)).astype(np.int32)
+
+
+def check_gather(X):
+    """Compare gather with picking the cells one by one; the caller's X stays as it was."""
+    before = cells(X)
+    rows = random_rows(len(before), n_rows=X.shape[0])
+    drawn = Table(X).gather(rows)
+    assert type(drawn) is type(X)
+    assert drawn.shape == (rows.shape[1], X.shape[1])
+    for column, drawn_column, row in zip(before, cells(drawn), rows, strict=True):
+        assert same(drawn_column, [column[i] for i in row])
+    assert all(map(same, cells(X), before))
+    return drawn
+
+
+@pytest.mark.parametrize("frame", FRAMES)
+def test_gather_of_a_frame_equals_picking_cells(frame):
+    check_gather(FRAMES[frame]())
+
+
+def test_gather_keeps_every_pandas_dtype_and_category():
+    X = pandas_frame()
+    drawn = check_gather(X)
+    assert (drawn.dtypes == X.dtypes).all()
+    assert drawn.columns.equals(X.columns)
+    assert drawn.index.equals(pd.RangeIndex(11))
+    assert drawn["ordered"].cat.categories.tolist() == ["low", "mid", "high", "top"]
+    assert drawn["ordered"].cat.ordered
+
+
+@pytest.mark.parametrize("frame", [polars_frame, arrow_table])
+def test_gather_keeps_every_polars_and_pyarrow_dtype(frame):
+    assert check_gather(frame()).schema == frame().schema
+
+
+def test_gather_keeps_pandas_column_names_that_are_not_strings():
+    X = pd.DataFrame([[1, 2.5], [3, 4.5]], columns=[3, 1])
+    assert Table(X).names is None
+    pd.testing.assert_frame_equal(
+        Table(X).gather([[1, 0], [0, 0]]), pd.DataFrame({3: [3, 1], 1: [2.5, 2.5]})
+    )
+
+
+ARRAYS = {
+    "C": np.arange(24.0).reshape(6, 4),
+    "F": np.asfortranarray(np.arange(24.0).reshape(6, 4)),
+    "negative strides": np.arange(24.0).reshape(6, 4)[::-1, ::-1],
+    "every other column": np.arange(48.0).reshape(6, 8)[:, ::2],
+    "NaN": np.where(np.eye(6, 4), np.nan, 1.5),
+    "float16": np.arange(24).reshape(6, 4).astype(np.float16),
+    "float32": np.arange(24).reshape(6, 4).astype(np.float32),
+    "big-endian": np.arange(24).reshape(6, 4).astype(">f8"),
+    "int": np.arange(24).reshape(6, 4),
+    "uint8": np.arange(24).reshape(6, 4).astype(np.uint8),
+    "bool": np.eye(6, 4, dtype=bool),
+    "str": np.arange(24).reshape(6, 4).astype(str),
+    "object": np.array([[1, "a", None, dt.date(2020, 1, 1)]] * 3 + [[2, "b", True, None]] * 3),
+    "datetime": np.arange(24).reshape(6, 4).astype("M8[h]"),
+}
+
+
+@pytest.mark.parametrize("name", ARRAYS)
+def test_gather_of_an_array_equals_picking_cells(name):
+    X = ARRAYS[name]
+    drawn = check_gather(X)
+    assert drawn.dtype == X.dtype
+    assert drawn.flags.f_contiguous == X.flags.f_contiguous
+
+
+def test_gather_from_a_read_only_memory_map(tmp_path):
+    np.save(tmp_path / "X.npy", ARRAYS["C"])
+    X = np.load(tmp_path / "X.npy", mmap_mode="r")
+    rows = random_rows(4)
+    np.testing.assert_array_equal(Table(X).gather(rows), Table(ARRAYS["C"]).gather(rows))
+
+
+@pytest.mark.parametrize("kind", ["array", "matrix"])
+@pytest.mark.parametrize("format", SPARSE_FORMATS)
+@pytest.mark.parametrize("dtype", [np.float64, np.float32, np.int64, bool])
+def test_gather_of_a_sparse_table_equals_the_dense_one(format, kind, dtype):
+    dense = np.random.default_rng(0).poisson(0.4, (N_ROWS, 7)).astype(dtype)
+    X = getattr(sparse, f"{format}_{kind}")(dense)
+    drawn = check_gather(X)
+    assert drawn.dtype == dtype
+    np.testing.assert_array_equal(drawn.toarray(), Table(dense).gather(random_rows(7)))
+
+
+@pytest.mark.parametrize("kind", ["array", "matrix"])
+@pytest.mark.parametrize("format", ["csr", "csc", "bsr", "coo"])
+@pytest.mark.parametrize("index_dtype", [np.int32, np.int64])
+def test_sparse_index_dtype_is_kept(format, kind, index_dtype):
+    def arrays(X):
+        return X.coords if format == "coo" else (X.indices, X.indptr)
+
+    X = getattr(sparse, f"{format}_{kind}")(np.eye(N_ROWS))
+    converted = [array.astype(index_dtype) for array in arrays(X)]
+    if format == "coo":
+        X.coords = tuple(converted)
+    else:
+        X.indices, X.indptr = converted
+    for result in (Table(X).gather(random_rows(N_ROWS)), Table(X).take([2, 0])):
+        assert {array.dtype for array in arrays(result)} == {np.dtype(index_dtype)}
+
+
+def test_sparse_duplicates_and_missing_values():
+    entries = ([1.0, 2.0, np.nan, 5.0, -5.0], ([0, 0, 1, 2, 2], [1, 1, 0, 0, 0]))
+    X = sparse.csc_array(sparse.coo_array(entries, shape=(3, 2)))
+    unsorted = sparse.csc_array(([2.0, 3.0, 4.0], [2, 0, 2], [0, 3, 3]), shape=(3, 2))
+    for matrix in (X, sparse.coo_array(entries, shape=(3, 2)), unsorted):
+        before = matrix.data.copy()
+        for j, column in enumerate(matrix.toarray().T):
+            np.testing.assert_array_equal(Table(matrix).values(j), column)
+        check_gather(matrix)
+        np.testing.assert_array_equal(matrix.data, before)
+
+
+def test_gather_takes_a_callable_and_asks_it_once_for_each_column():
+    asked = []
+
+    def rows(j):
+        asked.append(j)
+        return random_rows(4)[j]
+
+    for X in (ARRAYS["C"], pd.DataFrame(ARRAYS["C"]), sparse.csr_array(ARRAYS["C"])):
+        asked.clear()
+        drawn = Table(X).gather(rows)
+        assert cells(drawn) == cells(Table(X).gather(list(random_rows(4))))
+        assert asked == [0, 1, 2, 3]
+
+
+@pytest.mark.parametrize(
+    "X",
+    [*(frame() for frame in FRAMES.values()), ARRAYS["C"], ARRAYS["object"]]
+    + [getattr(sparse, f"{format}_array")(np.eye(N_ROWS)) for format in SPARSE_FORMATS],
+)
+@pytest.mark.parametrize("indices", [[4, 0, 0], [], range(N_ROWS)])
+def test_take_returns_the_same_container_and_rows(X, indices):
+    taken = Table(X).take(indices)
+    assert type(taken) is type(X)
+    assert taken.shape == (len(indices), X.shape[1])
+    for column, taken_column in zip(cells(X), cells(taken), strict=True):
+        assert same(taken_column, [column[i] for i in indices])
+    if isinstance(X, pd.DataFrame):
+        assert (taken.dtypes == X.dtypes).all()
+        assert taken.index.tolist() == X.index[list(indices)].tolist()
+
+
+def test_values_of_pandas_columns():
+    X = pandas_frame()
+    table = Table(X)
+    nan = np.nan
+    day, hour = 86_400e9, 3_600e9
+    since_1970 = (dt.datetime(2020, 1, 1, 12, 30) - dt.datetime(1970, 1, 1)).total_seconds() * 1e9
+    days = np.array([nan, 0, 1, 0, 4, 3])
+    expected = {
+        "float": [0.5, nan, -1, 2, np.inf, 0.5],
+        "float32": [0.5, nan, -1, 2, np.float32(0.1), 0.5],
+        "int": [3, -1, 2, 2, 0, 7],
+        "uint8": [3, 255, 2, 2, 0, 7],
+        "bool": [1, 0, 1, 1, 0, 0],
+        "Int64": [1, nan, 3, 1, nan, 2],
+        "boolean": [1, nan, 0, 1, nan, 0],
+        "Float32": [1.5, nan, 3, 1, nan, 2],
+        "str": ["b", None, "a", "b", "c", "a"],
+        "string": ["b", None, "a", "b", "c", "a"],
+        "object": ["b", None, "a", "b", None, "a"],
+        "object numbers": [1, nan, 2.5, nan, 1, 0],
+        "category": ["b", None, "a", "b", "c", "a"],
+        "ordered": ["low", None, "high", "mid", "low", "mid"],
+        "number category": [10, None, 9, 10, 10, 9],
+        "datetime": since_1970 + days * day,
+        "zoned": since_1970 - hour + days * day,
+        "timedelta": np.array([nan, 1, 2, 1, 5, 4]) * hour,
+        "arrow int": [1, nan, 3, 1, nan, 2],
+        "arrow str": ["b", None, "a", "b", "c", "a"],
+        "arrow date": since_1970 - 12.5 * hour + days * day,
+        "sparse": [0, 0, 1, 0, 0, 2],
+        "period": X["period"].tolist(),
+    }
+    assert table.names.tolist() == list(expected)
+    for j, (name, column) in enumerate(expected.items()):
+        values = table.values(j)
+        levels = name in {"str", "string", "object", "category", "ordered", "number category"}
+        levels |= name in {"arrow str", "period"}
+        assert table.is_categorical(j) == levels, name
+        assert values.dtype == (object if levels else np.float64), name
+        assert values.tolist() == column if levels else np.array_equal(values, column, True), name
+
+
+def test_values_of_polars_and_pyarrow_columns_equal_those_of_pandas():
+    X = polars_frame()
+    expected = pd.DataFrame(
+        {
+            name: pd.Series(X[name].to_list(), dtype=object if X[name].dtype == pl.String else None)
+            for name in ("float", "float32", "int", "uint8", "bool", "str", "datetime", "duration")
+        }
+        | {"zoned": pd.Series(X["zoned"].to_list()).dt.tz_convert("UTC")}
+        | {"category": pd.Categorical(X["category"].to_list())}
+        | {"date": pd.to_datetime(pd.Series(X["date"].to_list()))}
+    )
+    for frame in (X, X.drop("enum").to_arrow()):
+        table = Table(frame)
+        numbers = {name: j for j, name in enumerate(table.names)}
+        for k, name in enumerate(expected.columns):
+            assert same(table.values(numbers[name]), Table(expected).values(k)), name
+            codes, levels = table.levels(numbers[name])
+            expected_codes, expected_levels = Table(expected).levels(k)
+            assert (levels, codes.tolist()) == (expected_levels, expected_codes.tolist()), name
+        assert np.isnan(table.values(numbers["null"])).all()
+        seconds = [np.nan] + [3600 * date.hour + 60 * date.minute for date in DATES[1:]]
+        ranks = np.argsort(seconds)
+        np.testing.assert_array_equal(np.argsort(table.values(numbers["time"])), ranks)
+
+
+@pytest.mark.parametrize("container", ["pandas", "polars", "pyarrow", "F", "object", "str", "list"])
+def test_numbers_are_the_same_from_every_container(container):
+    X = np.random.default_rng(0).normal(size=(20, 3)).round(2)
+    columns = {f"x{j}": column for j, column in enumerate(X.T)}
+    converted = {
+        "pandas": pd.DataFrame(columns),
+        "polars": pl.DataFrame(columns),
+        "pyarrow": pa.table(columns),
+        "F": np.asfortranarray(X),
+        "object": X.astype(object),
+        "str": X.astype(str),
+        "list": X.tolist(),
+    }[container]
+    table = Table(converted)
+    assert (table.n_rows, table.n_columns) == X.shape
+    for j in range(3):
+        np.testing.assert_array_equal(table.values(j), X[:, j], strict=True)
+    rows = random_rows(3, n_rows=20)
+    np.testing.assert_array_equal(
+        np.asarray(table.gather(rows)).astype(float), np.take_along_axis(X, rows.T, axis=0)
+    )
+
+
+@pytest.mark.parametrize(
+    ("cells", "expected"),
+    [
+        ([1, None, 2.5], [1, np.nan, 2.5]),
+        ([True, None, False], [1, np.nan, 0]),
+        ([pd.NA, 3, np.nan], [np.nan, 3, np.nan]),
+        (["3", "1.5", None], [3, 1.5, np.nan]),
+        ([None, None, pd.NaT], [np.nan] * 3),
+        ([dt.datetime(1970, 1, 2), None, pd.NaT], [86_400e9, np.nan, np.nan]),
+        ([dt.date(1970, 1, 2), None, dt.date(1970, 1, 1)], [86_400e9, np.nan, 0]),
+        ([dt.datetime(1970, 1, 1, 3, tzinfo=ZONE), None, pd.NaT], [3_600e9, np.nan, np.nan]),
+        ([dt.timedelta(hours=1), None, pd.Timedelta(0)], [3_600e9, np.nan, 0]),
+        (["a", np.nan, "3"], ["a", None, "3"]),
+        ([None, [1], {}], [None, [1], {}]),
+        ([3, 10**400, None], [3, 10**400, None]),
+    ],
+)
+def test_object_cells_are_numbers_or_times_if_all_are(cells, expected):
+    X = np.empty((3, 1), dtype=object)
+    X[:, 0] = np.fromiter(cells, dtype=object, count=3)
+    values = Table(X).values(0)
+    if isinstance(expected[0], float | int) and 10**400 not in expected:
+        np.testing.assert_array_equal(values, np.array(expected, dtype=float), strict=True)
+    else:
+        assert values.dtype == object
+        assert values.tolist() == expected
+    assert Table(X).is_categorical(0) == (values.dtype == object)
+
+
+def test_object_column_that_starts_with_missing_cells_holds_numbers():
+    X = pd.DataFrame({"late": pd.Series([None] * 200 + [1, 2.5], dtype=object)})
+    np.testing.assert_array_equal(Table(X).values(0), [np.nan] * 200 + [1, 2.5])
+
+
+def test_times_beyond_the_reach_of_nanoseconds():
+    X = np.array([["3000-01-01"], ["1000-01-01"], ["NaT"]], dtype="M8[D]")
+    expected = [32503680000e9, -30610224000e9, np.nan]
+    np.testing.assert_array_equal(Table(X).values(0), expected)
+
+
+def test_list_of_numbers_and_strings_keeps_its_numbers():
+    table = Table([[1, "a"], [2, "b"]])
+    np.testing.assert_array_equal(table.values(0), [1.0, 2.0], strict=True)
+    assert table.values(1).tolist() == ["a", "b"]
+
+
+def test_wide_table_is_never_made_dense():
+    X = sparse.random_array((400, 50_000), density=0.001, format="csr", rng=0)
+    assert Table(X).row_nbytes < 1_000
+    drawn = Table(X).gather(lambda j: np.arange(j, j + 300) % 400)
+    np.testing.assert_array_equal(
+        drawn[:, [49_999]].toarray()[:, 0],
+        X[:, [49_999]].toarray()[np.arange(49_999, 50_299) % 400, 0],
+    )
+
+
+@pytest.mark.parametrize(
+    ("column", "levels", "codes"),
+    [
+        (pd.Categorical(["b", None, "a"]), ["a", "b"], [1, -1, 0]),
+        (pd.Categorical(["b", None, "a"], ["z", "b", "a"], ordered=True), ["b", "a"], [0, -1, 1]),
+        (pd.Categorical([10, None, 9], [10, 9]), [9, 10], [1, -1, 0]),
+        (pd.Series(["b", None, "a"], dtype=object), ["a", "b"], [1, -1, 0]),
+        ([3.5, np.nan, -1], [-1.0, 3.5], [1, -1, 0]),
+        ([True, False, True], [0.0, 1.0], [1, 0, 1]),
+        ([None, None, None], [], [-1, -1, -1]),
+        (pd.Series([b"b", None, b"a"], dtype=object), [b"a", b"b"], [1, -1, 0]),
+    ],
+)
+def test_levels_are_in_declared_or_sorted_order(column, levels, codes):
+    table = Table(pd.DataFrame({"c": column}))
+    actual_codes, actual_levels = table.levels(0)
+    assert actual_levels == levels
+    assert actual_codes.tolist() == codes
+    assert table.codes(0, levels).tolist() == codes
+
+
+def test_enum_levels_are_in_declared_order():
+    table = Table(polars_frame().select("enum", "category"))
+    assert table.levels(0)[1] == ["c", "a", "b"]
+    assert table.levels(1)[1] == ["a", "b", "c"]
+
+
+@pytest.mark.parametrize(
+    ("column", "types"),
+    [([1, "a", None], "['int', 'str']"), ([[1], [2], [3]], "['list']"), ([{}, None, 1], "dict")],
+)
+def test_levels_that_cannot_be_sorted_name_the_column(column, types):
+    frame = pd.DataFrame({"age": pd.Series(column, dtype=object)})
+    with pytest.raises(TypeError, match="The levels of column 'age' must be uniformly") as error:
+        Table(frame).levels(0)
+    assert types in str(error.value)
+    with pytest.raises(TypeError, match="The levels of column 0 must be uniformly"):
+        Table(frame.to_numpy()).levels(0)
+
+
+def test_codes_in_the_levels_of_another_table():
+    training = Table(np.array([["1"], ["a"], [None]], dtype=object))
+    codes, levels = training.levels(0)
+    assert (codes.tolist(), levels) == ([0, 1, -1], ["1", "a"])
+    # Alone, these rows hold nothing but numbers.
+    assert Table(np.array([["1"], [2], [None]], dtype=object)).codes(0, levels).tolist() == [
+        0,
+        2,
+        -1,
+    ]
+    assert Table(np.array([[None]], dtype=object)).codes(0, levels).tolist() == [-1]
+    numbers = Table(np.array([[3.0], [1.0]])).levels(0)[1]
+    assert Table(np.array([[1], [2], [3]])).codes(0, numbers).tolist() == [0, 2, 1]
+    assert encode(np.array([1.0, np.nan, 7.0]), numbers).tolist() == [0, -1, 2]
+
+
+def test_names_are_those_of_scikit_learn():
+    for frame in FRAMES.values():
+        X = frame()
+        names = list(X.column_names if isinstance(X, pa.Table) else X.columns)
+        assert Table(X).names.tolist() == names
+    assert Table(np.eye(2)).names is None
+    with pytest.raises(TypeError, match="Feature names are only supported if all input features"):
+        Table(pd.DataFrame([[1, 2]], columns=["a", 1]))
+
+
+@pytest.mark.parametrize(
+    ("X", "error", "message"),
+    [
+        (np.ones(3), ValueError, "Expected 2D array, got 1D array instead"),
+        (np.ones((3, 1, 1)), ValueError, "Found array with dim 3"),
+        (np.ones((2, 2)) * 1j, ValueError, "Complex data not supported"),
+        (np.zeros((2, 2), dtype=[("a", float)]), ValueError, "Structured arrays are not supported"),
+        (pd.DataFrame([[1, 2]], columns=["a", "a"]), Exception, "Expected unique column names"),
+    ],
+)
+def test_what_is_no_table_is_refused(X, error, message):
+    with pytest.raises(error, match=message):
+        Table(X)
+
+
+def test_np_matrix_is_refused():
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", PendingDeprecationWarning)
+        X = np.matrix([[1.0]])
+    with pytest.raises(TypeError, match="np.matrix is not supported"):
+        Table(X)
+
+
+MIXED = pd.DataFrame(
+    {
+        "age": [1.0, 2.0],
+        "town": ["x", "y"],
+        "size": pd.Categorical(["u", "v"]),
+        "old": [True, False],
+    }
+)
+
+
+@pytest.mark.parametrize(
+    ("categorical_features", "expected"),
+    [
+        ("from_dtype", [0, 1, 1, 0]),
+        (None, [0, 0, 0, 0]),
+        ([], [0, 0, 0, 0]),
+        ([True, False, False, True], [1, 0, 0, 1]),
+        (np.array([False, False, True, False]), [0, 0, 1, 0]),
+        ([0, 1], [1, 1, 0, 0]),
+        (np.array([-1, 0], dtype=np.int8), [1, 0, 0, 1]),
+        ((3, -1), [0, 0, 0, 1]),
+        (["old", "age"], [1, 0, 0, 1]),
+        (np.array(["town"]), [0, 1, 0, 0]),
+        (MIXED.columns[1:3], [0, 1, 1, 0]),
+        (pd.Series([True, False, True, False]), [1, 0, 1, 0]),
+        (make_column_selector(dtype_include="category"), [0, 0, 1, 0]),
+        (lambda X: X.dtypes == "category", [0, 0, 1, 0]),
+        (lambda X: [X.shape[1] - 1], [0, 0, 0, 1]),
+        (lambda X: None, [0, 0, 0, 0]),
+        (lambda X: "from_dtype", [0, 1, 1, 0]),
+    ],
+)
+def test_categorical_mask(categorical_features, expected):
+    mask = categorical_mask(Table(MIXED), categorical_features)
+    np.testing.assert_array_equal(mask, np.array(expected, dtype=bool), strict=True)
+
+
+STALE = "RFE and RFECV pass arrays with columns dropped: use 'from_dtype' or a callable."
+KINDS = "be 'from_dtype', an array-like of bool, int or str, a callable or None."
+
+
+@pytest.mark.parametrize(
+    ("categorical_features", "message"),
+    [
+        ([4], f"hold column numbers from -4 to 3. {STALE} Got [4] instead."),
+        ([-5, 0], f"hold column numbers from -4 to 3. {STALE} Got [-5, 0] instead."),
+        ([True], f"have one entry for each of the 4 columns. {STALE} Got 1 instead."),
+        (["x", "age"], "hold names of columns of X, unlike ['x']. Got ['x', 'age'] instead."),
+        ("age", f"{KINDS} Got 'age' instead."),
+        (0, f"{KINDS} Got 0 instead."),
+        ([0.5], f"{KINDS} Got [0.5] instead."),
+        ([True, 1], f"{KINDS} Got [True, 1] instead."),
+        (["age", 0], f"{KINDS} Got ['age', 0] instead."),
+        ({"age"}, f"{KINDS} Got {{'age'}} instead."),
+        ([[0]], f"{KINDS} Got [[0]] instead."),
+        (lambda X: [9], f"hold column numbers from -4 to 3. {STALE} Got [9] instead."),
+    ],
+)
+def test_categorical_mask_refuses(categorical_features, message):
+    with pytest.raises(ValueError) as error:
+        categorical_mask(Table(MIXED), categorical_features)
+    assert str(error.value) == f"The 'categorical_features' parameter must {message}"
+
+
+def test_categorical_mask_refuses_names_for_a_nameless_array():
+    with pytest.raises(ValueError, match="must not hold names when X has no column names. RFE"):
+        categorical_mask(Table(np.eye(2)), ["age"])
+
+
+def test_no_dataframe_package_is_needed():
+    code = (
+        "import sys; sys.modules.update(pandas=None, polars=None, pyarrow=None)\n"
+        "import numpy as np; from sklime._table import Table\n"
+        "print(Table(np.array([[1, 'a'], [None, 'b']], dtype=object)).levels(1)[1])"
+    )
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert out.stdout.strip() == "['a', 'b']"
