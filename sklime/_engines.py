@@ -12,17 +12,20 @@ from sklearn import get_config
 from sklearn.utils.parallel import Parallel, delayed
 from threadpoolctl import threadpool_limits
 
-from ._neighborhood import Neighborhood, uniform_batches
+from ._neighborhood import Neighborhood, own_bin_odds, uniform_batches
 from ._response import Response
-from ._surrogate import Pool, Surrogates, closed_form, fit_regressor
+from ._surrogate import Pool, Surrogates, closed_form, difference_of_means, fit_regressor
 
 # Independent replicates of a neighbourhood. Their spread is the Monte-Carlo error, and products
 # of different ones are free of it. More replicates know the error better and make it larger.
 N_REPLICATES = 4
 
 # What "auto" means for num_samples and for max_samples.
-NUM_SAMPLES = {"shared": 8192, "lime": 5000}
-MAX_SAMPLES = {"shared": 1000, "lime": 100}
+NUM_SAMPLES = {"shared": 8192, "local": 1024, "lime": 5000}
+MAX_SAMPLES = {"shared": 1000, "local": 100, "lime": 100}
+
+# "auto" takes the shared pool while the kernel leaves at least this share of it effective.
+MIN_EFFECTIVE = 0.1
 
 # Fewer explained rows than this are not worth a worker of their own.
 _LEAST_CHUNK = 64
@@ -77,8 +80,7 @@ def draw_pool(problem: Problem, num_samples: int, *, sobol: bool = True) -> Pool
     """
     neighborhood = problem.neighborhood
     n_features, n_outputs = problem.codes.shape[1], problem.predictions.shape[1]
-    n_replicates = max(1, min(N_REPLICATES, num_samples // 2))
-    n_rows = num_samples // n_replicates
+    n_replicates, n_rows = _replicates(num_samples)
     # A drawn cell passes as a uniform number, a rank, a row number and twice as a value.
     row_bytes = 40 * n_features + 2 * neighborhood.table.row_nbytes
     most = max(1, int(_working_memory() / row_bytes))
@@ -122,7 +124,51 @@ def _lime(problem: Problem) -> Surrogates:
     return _over_rows(problem, explain, problem.codes, problem.predictions)
 
 
-ENGINES: dict[str, Callable[[Problem], Surrogates]] = {"shared": _shared, "lime": _lime}
+def _local(problem: Problem) -> Surrogates:
+    """A neighbourhood for each row, drawn from its own kernel-weighted law."""
+    n_features = problem.codes.shape[1]
+    n_replicates, n_rows = _replicates(problem.num_samples)
+    batches = uniform_batches(n_features, n_replicates, n_rows, n_rows, problem.seed)
+    # The same points for every row: a row's weights do not depend on what else is explained.
+    explain = partial(_local_rows, problem, np.hstack(list(batches)), n_replicates)
+    return _over_rows(problem, explain, problem.codes)
+
+
+def _local_rows(
+    problem: Problem,
+    uniforms: NDArray[np.float64],
+    n_replicates: int,
+    codes: NDArray[np.unsignedinteger],
+) -> Surrogates:
+    """Local surrogates of some rows, by batches of rows whose neighbourhoods fit in memory."""
+    neighborhood = problem.neighborhood
+    n_features, n_rows = uniforms.shape
+    # Rows in the same bin of a column share that column's cells.
+    columns = np.broadcast_to(np.arange(n_features), codes.shape)
+    cells, cell = np.unique(
+        np.stack([columns.ravel(), codes.ravel()]), axis=1, return_inverse=True
+    )
+    cell = cell.reshape(codes.shape)
+    drawn, inside = neighborhood.draw_near(uniforms[cells[0]], *cells, problem.kernel_width)
+    stay, _ = own_bin_odds(neighborhood.bins.own_probabilities(codes), problem.kernel_width)
+    row_bytes = n_rows * (24 * n_features + 2 * neighborhood.table.row_nbytes)
+    batch = max(1, int(_working_memory() / effective_n_jobs(problem.n_jobs) / row_bytes))
+    parts = []
+    for start in range(0, len(codes), batch):
+        near = cell[start : start + batch]
+        rows = drawn[near].transpose(1, 0, 2).reshape(n_features, -1)
+        answer = problem.response(neighborhood.table.gather(rows))
+        shape = (len(near), n_replicates, n_rows // n_replicates, -1)
+        same = inside[near].reshape(len(near), n_features, *shape[1:3]).transpose(0, 2, 1, 3)
+        parts.append(difference_of_means(same, answer.reshape(shape), stay[start : start + batch]))
+    return _joined(parts)
+
+
+ENGINES: dict[str, Callable[[Problem], Surrogates]] = {
+    "shared": _shared,
+    "local": _local,
+    "lime": _lime,
+}
 
 
 def _over_rows(
@@ -138,11 +184,22 @@ def _over_rows(
         parts = Parallel(n_jobs=problem.n_jobs, prefer="threads")(
             delayed(explain)(*chunk) for chunk in chunks
         )
+    return _joined(parts)
+
+
+def _joined(parts: list[Surrogates]) -> Surrogates:
+    """Surrogates of some rows followed by those of others."""
     return Surrogates(
         np.concatenate([part.replicates for part in parts], axis=1),
         np.concatenate([part.intercepts for part in parts]),
         np.concatenate([part.scores for part in parts]),
     )
+
+
+def _replicates(num_samples: int) -> tuple[int, int]:
+    """Number of replicates, and of rows in each, for that many rows in all."""
+    n_replicates = max(1, min(N_REPLICATES, num_samples // 2))
+    return n_replicates, num_samples // n_replicates
 
 
 def _working_memory() -> float:

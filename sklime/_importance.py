@@ -17,7 +17,7 @@ from sklearn.utils._param_validation import (
 from sklearn.utils.validation import _check_sample_weight
 
 from ._aggregation import AGGREGATIONS
-from ._engines import ENGINES, MAX_SAMPLES, NUM_SAMPLES, Problem
+from ._engines import ENGINES, MAX_SAMPLES, MIN_EFFECTIVE, NUM_SAMPLES, Problem
 from ._explanations import Explanations
 from ._neighborhood import DISCRETIZERS, Neighborhood, effective_sample_size
 from ._response import RESPONSE_METHODS, choose_response, estimator_type
@@ -101,7 +101,56 @@ def lime_importance(
     sample_weight : array-like of shape (n_samples,), default=None
         Weights of the rows of X, in the neighbourhood and in the aggregation. A row of weight 2
         counts as two rows, one of weight 0 is left out.
-PARAMETER_DOCS
+    max_samples : "auto", int, float or None, default="auto"
+        Rows to explain: a number (at most what there is), a share, or None for all. "auto" is 1000
+        for the engines whose rows share a neighbourhood, 100 for the others. The classes keep
+        their proportions.
+    labels : {"all", "predicted"} or array-like of class values, default="all"
+        Outputs that count. "all": half the sum over the classes, the total variation, or the mean
+        over other outputs. "predicted": each row's predicted class, as lime's `top_labels=1`. Else
+        the mean over the classes given.
+    response_method : str, default="auto"
+        The method that is explained: "predict_proba", "decision_function", "predict" or
+        "score_samples". "auto" takes, for a classifier, the first of the first three
+        that it has; for an outlier detector score_samples; else predict.
+    categorical_features : "from_dtype", array-like, callable or None, default="from_dtype"
+        Columns whose every value is a level: by dtype, or as a boolean mask, column numbers, names,
+        or a function from X to any of these. Columns that hold no numbers are so in any case.
+    discretizer : {"quartile", "decile", "entropy"} or int, default="quartile"
+        How other columns are cut into bins: at quantiles, or by a decision tree of depth 3 on `y`
+        ("entropy", lime's). An int is a number of equally frequent bins. Missing values are a bin
+        of their own.
+    num_samples : "auto" or int, default="auto"
+        Rows that the model predicts: in all for the engines "shared" (8192) and "pairwise" (8192),
+        for each explained row for "local" (1024) and "lime" (5000). Best at a power of two.
+    kernel_width : float, default=None
+        Width of the kernel over the number of columns outside the row's own bins. None is lime's
+        ``0.75 * sqrt(n_features)``, which is so wide that interactions are hardly seen.
+    model_regressor : estimator, default=None
+        Linear model with `sample_weight` and `coef_`, fitted to each row's neighbourhood in place
+        of the closed form; lime's is ``Ridge(alpha=1)``. Engines "shared" and "lime" only.
+    num_features : int, default=None
+        Keep the largest weights of each row only, and set the others to 0. None keeps all.
+    values : {"weights", "contributions"}, default="weights"
+        LIME weights, or contributions: the weight times 1 less the training frequency of the row's
+        own bin. Contributions are on one scale for columns of all kinds; for an additive model
+        they are SHAP values (up to the variation inside bins).
+    aggregation : str or callable, default="mean_abs"
+        How the rows' weights become importances: "mean_abs", "rms", "median_abs", "max_abs",
+        "mean", "sum", "splime", "normlime", "homogeneity", "frequency", or a function from a matrix
+        (n_explained, n_features) to (n_features,).
+    engine : {"auto", "shared", "pairwise", "local", "lime"}, default="auto"
+        "shared": one pool of rows for all explanations. "pairwise": main effects and interactions
+        of all pairs from one pool, for any kernel width. "local": a neighbourhood for each row.
+        "lime": the lime package, row by row. "auto": shared while the kernel leaves at least 10 %
+        of a pool effective, else pairwise.
+    n_jobs : int, default=None
+        Workers, in the convention of joblib, over the rows explained (and the folds).
+    random_state : int, RandomState instance or None, default=None
+        Seed of the neighbourhood and of the choice of rows.
+    verbose : int, default=0
+        1 shows a progress bar.
+
     Returns
     -------
     result : :class:`~sklearn.utils.Bunch`
@@ -187,7 +236,6 @@ def explain(
     `candidates` are the positions of the rows that may be explained (a fold's held-out rows), and
     `classes` all classes, of which a fold's model may lack some.
     """
-    engine = "shared" if engine == "auto" else engine
     rng = check_random_state(random_state)
     seed = int(rng.randint(np.iinfo(np.int32).max))  # first: the rows explained change no draw
     table = Table(X)
@@ -205,6 +253,10 @@ def explain(
         candidates = np.arange(table.n_rows)
     if weight is not None:
         candidates = candidates[weight[candidates] > 0]
+    width = 0.75 * np.sqrt(table.n_columns) if kernel_width is None else float(kernel_width)
+    effective = effective_sample_size(neighborhood.bins, width)
+    if engine == "auto":
+        engine = "shared" if effective >= MIN_EFFECTIVE else "local"
     if max_samples == "auto":
         max_samples = MAX_SAMPLES[engine]
     sample = _choose_rows(
@@ -212,9 +264,6 @@ def explain(
     )
     data = table.take(sample)
     codes = neighborhood.bins.encode(Table(data))
-    width = 0.75 * np.sqrt(table.n_columns) if kernel_width is None else float(kernel_width)
-    own = neighborhood.bins.own_probabilities(codes)
-    effective = float(effective_sample_size(own, width).mean())
     response, predictions = choose_response(estimator, response_method, data, classes)
     n_samples = NUM_SAMPLES[engine] if num_samples == "auto" else int(num_samples)
     surrogates = ENGINES[engine](
@@ -231,7 +280,8 @@ def explain(
         )
     )
     if values == "contributions":
-        surrogates.replicates[...] *= (1 - own)[..., None]
+        outside = 1 - neighborhood.bins.own_probabilities(codes)
+        surrogates.replicates[...] *= outside[..., None]
     if num_features is not None:
         _keep_largest(surrogates.replicates, num_features)
     return Explanations(

@@ -66,10 +66,21 @@ class Bins:
             codes[:, j] = np.minimum(_column_codes(table, j, self.cuts[j], self.levels[j]), size)
         return codes
 
-    def own_probabilities(self, codes: NDArray[np.unsignedinteger]) -> NDArray[np.float64]:
-        """Training frequency of each cell's own bin, (n_rows, n_features); 0 for unseen ones."""
-        flat = codes + self.offsets[:-1]
-        seen = flat < self.offsets[1:]
+    @property
+    def starts(self) -> NDArray[np.float64]:
+        """Where each flat bin starts in its column's distribution, (n_bins,)."""
+        columns = np.split(self.probabilities, self.offsets[1:-1])
+        return np.concatenate([np.cumsum(column) - column for column in columns])
+
+    def own_probabilities(
+        self, codes: NDArray[np.integer], columns: NDArray[np.intp] | slice = slice(None)
+    ) -> NDArray[np.float64]:
+        """Training frequencies of bins given by number, in the shape of `codes`; 0 for unseen ones.
+
+        `columns` are the columns of the last axis of `codes`, all of them by default.
+        """
+        flat = codes + self.offsets[:-1][columns]
+        seen = flat < self.offsets[1:][columns]
         return np.where(seen, self.probabilities[np.where(seen, flat, 0)], 0.0)
 
     def labels(self, j: int) -> list[str]:
@@ -176,37 +187,76 @@ class Neighborhood:
         )
 
     def draw(
-        self, uniforms: NDArray[np.float64]
+        self, uniforms: NDArray[np.float64], columns: NDArray[np.intp] | None = None
     ) -> tuple[NDArray[np.integer], NDArray[np.unsignedinteger]]:
-        """Perturbed rows from uniform numbers, by the inverse distribution function of each column.
+        """Cells from uniform numbers, by the inverse distribution function of each column.
 
         Parameters
         ----------
-        uniforms : ndarray of shape (n_features, m), in [0, 1)
+        uniforms : ndarray of shape (n_columns, m), in [0, 1)
+        columns : ndarray of shape (n_columns,), default=None
+            The column of each row of `uniforms`; None: every column, once.
 
         Returns
         -------
-        rows : ndarray of shape (n_features, m)
+        rows : ndarray of shape (n_columns, m)
             The training row from which each cell's value comes.
-        codes : ndarray of shape (n_features, m)
+        codes : ndarray of shape (n_columns, m)
             The cells' bin numbers.
         """
-        position = self._position(uniforms)
-        rows = np.take_along_axis(self._order, position, axis=1)
-        return rows, np.take_along_axis(self._sorted_codes, position, axis=1)
-
-    def _position(self, uniforms: NDArray[np.float64]) -> NDArray[np.intp]:
-        """Rank, among the column's sorted training values, that each uniform number falls on."""
+        columns = np.arange(len(self._order)) if columns is None else columns
         n = self._order.shape[1]
         if self._weight is None:
             position = (uniforms * n).astype(np.intp)
         else:
             position = np.empty(uniforms.shape, dtype=np.intp)
-            for j, order in enumerate(self._order):
-                cumulative = np.cumsum(self._weight[order])
-                target = uniforms[j] * cumulative[-1]
-                position[j] = np.searchsorted(cumulative, target, side="right")
-        return np.minimum(position, n - 1, out=position)
+            for i, j in enumerate(columns):
+                cumulative = np.cumsum(self._weight[self._order[j]])
+                target = uniforms[i] * cumulative[-1]
+                position[i] = np.searchsorted(cumulative, target, side="right")
+        np.minimum(position, n - 1, out=position)
+        place = columns[:, None], position
+        return self._order[place], self._sorted_codes[place]
+
+    def draw_near(
+        self,
+        uniforms: NDArray[np.float64],
+        columns: NDArray[np.intp],
+        codes: NDArray[np.integer],
+        kernel_width: float,
+    ) -> tuple[NDArray[np.integer], NDArray[np.bool_]]:
+        """Cells from the kernel-weighted law around a bin.
+
+        The column stays in the bin with chance q, else takes another by its frequency
+        (Tan, Tian and Li, "GLIME", 2023): the uniform number is stretched over the bin, or over
+        the rest of the column's distribution.
+
+        Parameters
+        ----------
+        uniforms : ndarray of shape (n_cells, m), in [0, 1)
+        columns, codes : ndarrays of shape (n_cells,)
+            Column and bin number around which each row of `uniforms` draws.
+        kernel_width : float
+
+        Returns
+        -------
+        rows : ndarray of shape (n_cells, m)
+            The training row from which each cell's value comes.
+        inside : ndarray of shape (n_cells, m)
+            Whether the cell is in the bin.
+        """
+        share = self.bins.own_probabilities(codes, columns)[:, None]
+        stay, _ = own_bin_odds(share, kernel_width)
+        # An unseen level has no bin, and no chance to be stayed in: where it starts is the same.
+        flat = np.minimum(self.bins.offsets[columns] + codes, len(self.bins.probabilities) - 1)
+        start = self.bins.starts[flat][:, None]
+        inside = uniforms < stay
+        with np.errstate(divide="ignore", invalid="ignore"):  # in the branch not taken
+            own = start + uniforms / stay * share
+            other = (uniforms - stay) / (1 - stay) * (1 - share)
+        other += np.where(other < start, 0, share)
+        rows, _ = self.draw(np.where(inside, own, other), columns)
+        return rows, inside
 
 
 def _cuts(
@@ -337,12 +387,14 @@ def own_bin_odds(
     return own / mean, mean
 
 
-def effective_sample_size(own: NDArray[np.float64], kernel_width: float) -> NDArray[np.float64]:
-    """Share of a pool that the kernel leaves effective for each row, in (0, 1].
+def effective_sample_size(bins: Bins, kernel_width: float) -> float:
+    """Share of a shared pool that the kernel leaves effective for a typical row, in (0, 1].
 
-    The squared mean over the mean square of the kernel weights,
-    ``prod_j (p + (1-p) lambda)^2 / (p + (1-p) lambda^2)``.
+    For one row it is the squared mean over the mean square of the kernel weights,
+    ``prod_j (p_j + (1 - p_j) lambda)^2 / (p_j + (1 - p_j) lambda^2)``; this is its geometric mean
+    over the training rows.
     """
-    _, mean = own_bin_odds(own, kernel_width)
-    _, mean_square = own_bin_odds(own, kernel_width / np.sqrt(2))
-    return np.exp((2 * np.log(mean) - np.log(mean_square)).sum(axis=1))
+    p = bins.probabilities
+    _, mean = own_bin_odds(p, kernel_width)
+    _, mean_square = own_bin_odds(p, kernel_width / np.sqrt(2))
+    return float(np.exp(p @ (2 * np.log(mean) - np.log(mean_square))))

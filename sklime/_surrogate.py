@@ -139,6 +139,35 @@ def closed_form(
     return summarize(replicates, mean, variance / n_replicates * scale**2, inside)
 
 
+def difference_of_means(
+    same: NDArray[np.bool_], response: NDArray[np.float64], inside: NDArray[np.float64]
+) -> Surrogates:
+    """LIME weights from neighbourhoods drawn from the kernel-weighted law itself.
+
+    There are no kernel weights left, so :func:`closed_form`'s covariance is a plain one.
+
+    Parameters
+    ----------
+    same : ndarray of shape (n_explained, n_replicates, n_features, n_rows)
+        Whether each drawn cell is in the explained row's own bin.
+    response : ndarray of shape (n_explained, n_replicates, n_rows, n_outputs)
+    inside : ndarray of shape (n_explained, n_features)
+        Chance q of the own bin.
+
+    Returns
+    -------
+    Surrogates
+    """
+    n_rows = response.shape[2]
+    mean = response.mean(axis=2, keepdims=True)
+    # The centred response makes the mean of f z_j the covariance, with q_j known or not.
+    centered = response - mean
+    covariance = np.matmul(same.astype(np.float64), centered) / n_rows
+    replicates = (weight_gain(inside)[:, None, :, None] * covariance).swapaxes(0, 1)
+    variance = (centered**2).mean(axis=(1, 2))
+    return summarize(replicates.copy(), mean.mean(axis=(1, 2)), variance, inside)
+
+
 def summarize(
     replicates: NDArray[np.float64],
     mean: NDArray[np.float64],

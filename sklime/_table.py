@@ -66,7 +66,7 @@ class Table:
         """Level numbers (n_rows,) of column j, -1 where missing, and the levels that occur.
 
         Levels are in the declared order of an ordered category or enum, else sorted. Those of a
-        numeric column are its distinct numbers.
+        numeric column are its distinct numbers, the whole ones as int.
 
         Raises
         ------
@@ -75,7 +75,8 @@ class Table:
         """
         values = self.values(j)
         if values.dtype != object:
-            levels = np.unique(values[~np.isnan(values)]).tolist()
+            numbers = np.unique(values[~np.isnan(values)]).tolist()
+            levels = [int(number) if number.is_integer() else number for number in numbers]
         else:
             try:
                 seen = set(values) - {None}
@@ -244,9 +245,7 @@ class _Frame:
             return np.asarray(column.cast(nw.Float64).to_numpy())
         if dtype == nw.Time:
             return _numbers(column.cast(nw.Int64).cast(nw.Float64).to_numpy())
-        if dtype == nw.Date:
-            return _numbers(column.cast(nw.Datetime("us")).to_numpy())
-        if dtype in (nw.Datetime, nw.Duration):
+        if dtype in (nw.Date, nw.Datetime, nw.Duration):
             return _numbers(column.to_numpy())
         cells = self.cells(j)
         # narwhals calls objects strings by the first hundred, which may all be missing.

@@ -74,7 +74,123 @@ class _MirrorsSampleWeight:
 
 
 class LimeImportanceWrapper(MetaEstimatorMixin, BaseEstimator):
-    """doc"""
+    r"""Meta-estimator with feature_importances_ from LIME weights.
+
+    Fits the inner estimator, explains rows of the training table (or each fold's held-out rows) by
+    LIME, and aggregates the weights to one importance for each column. Predicts as the inner
+    estimator does, and so takes its place in SelectFromModel, RFE, searches and pipelines.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Classifier, regressor, outlier detector, or a pipeline of any. A fitted one comes as
+        :class:`sklearn.frozen.FrozenEstimator`.
+    cv : int, cross-validation generator or iterable, default=None
+        None explains training rows. Else the models of the folds are explained on the rows that
+        they have not seen, and `estimator_` is fitted to all rows.
+    max_samples : "auto", int, float or None, default="auto"
+        Rows to explain (in each fold): a number (at most what there is), a share, or None for all. "auto" is 1000
+        for the engines whose rows share a neighbourhood, 100 for the others. The classes keep
+        their proportions.
+    labels : {"all", "predicted"} or array-like of class values, default="all"
+        Outputs that count. "all": half the sum over the classes, the total variation, or the mean
+        over other outputs. "predicted": each row's predicted class, as lime's `top_labels=1`. Else
+        the mean over the classes given.
+    response_method : str, default="auto"
+        The method that is explained: "predict_proba", "decision_function", "predict" or
+        "score_samples". "auto" takes, for a classifier, the first of the first three
+        that it has; for an outlier detector score_samples; else predict.
+    categorical_features : "from_dtype", array-like, callable or None, default="from_dtype"
+        Columns whose every value is a level: by dtype, or as a boolean mask, column numbers, names,
+        or a function from X to any of these. Columns that hold no numbers are so in any case.
+    discretizer : {"quartile", "decile", "entropy"} or int, default="quartile"
+        How other columns are cut into bins: at quantiles, or by a decision tree of depth 3 on `y`
+        ("entropy", lime's). An int is a number of equally frequent bins. Missing values are a bin
+        of their own.
+    num_samples : "auto" or int, default="auto"
+        Rows that the model predicts: in all for the engines "shared" (8192) and "pairwise" (8192),
+        for each explained row for "local" (1024) and "lime" (5000). Best at a power of two.
+    kernel_width : float, default=None
+        Width of the kernel over the number of columns outside the row's own bins. None is lime's
+        ``0.75 * sqrt(n_features)``, which is so wide that interactions are hardly seen.
+    model_regressor : estimator, default=None
+        Linear model with `sample_weight` and `coef_`, fitted to each row's neighbourhood in place
+        of the closed form; lime's is ``Ridge(alpha=1)``. Engines "shared" and "lime" only.
+    num_features : int, default=None
+        Keep the largest weights of each row only, and set the others to 0. None keeps all.
+    values : {"weights", "contributions"}, default="weights"
+        LIME weights, or contributions: the weight times 1 less the training frequency of the row's
+        own bin. Contributions are on one scale for columns of all kinds; for an additive model
+        they are SHAP values (up to the variation inside bins).
+    aggregation : str or callable, default="mean_abs"
+        How the rows' weights become importances: "mean_abs", "rms", "median_abs", "max_abs",
+        "mean", "sum", "splime", "normlime", "homogeneity", "frequency", or a function from a matrix
+        (n_explained, n_features) to (n_features,).
+    engine : {"auto", "shared", "pairwise", "local", "lime"}, default="auto"
+        "shared": one pool of rows for all explanations. "pairwise": main effects and interactions
+        of all pairs from one pool, for any kernel width. "local": a neighbourhood for each row.
+        "lime": the lime package, row by row. "auto": shared while the kernel leaves at least 10 %
+        of a pool effective, else pairwise.
+    n_jobs : int, default=None
+        Workers, in the convention of joblib, over the rows explained (and the folds).
+    random_state : int, RandomState instance or None, default=None
+        Seed of the neighbourhood and of the choice of rows.
+    verbose : int, default=0
+        1 shows a progress bar.
+
+    Attributes
+    ----------
+    estimator_ : estimator
+        The inner estimator, fitted to all rows.
+    feature_importances_ : ndarray of shape (n_features,)
+        Importances, in units of the response; with `cv`, the mean over folds.
+    feature_importances_std_ : ndarray of shape (n_features,)
+        Standard deviation of the weights' sizes over the rows explained.
+    feature_importances_sem_ : ndarray of shape (n_features,)
+        Standard error of the importances, from the neighbourhood and the rows explained.
+    explanations_ : Explanations
+        The weights of every row, and all that goes with them.
+    engine_ : str
+        The engine that was taken.
+    estimators_ : list of estimators
+        The folds' models. Only with `cv`.
+    fold_importances_ : ndarray of shape (n_folds, n_features)
+        The folds' importances. Only with `cv`.
+    classes_ : ndarray of shape (n_classes,)
+        Class values. Only for a classifier.
+    n_features_in_ : int
+        Number of columns.
+    feature_names_in_ : ndarray of shape (n_features,)
+        Column names. Only if the table has any.
+
+    See Also
+    --------
+    lime_importance : The same for a model that is fitted already.
+    sklearn.inspection.permutation_importance : The drop in score when a column is shuffled.
+
+    Notes
+    -----
+    An importance is :math:`\frac{1}{n} \sum_i |\beta_{ij}|` by default, freed of the upward bias
+    that the noise of :math:`\beta` gives it. For several classes it is half the sum over them.
+
+    References
+    ----------
+    .. [1] M. T. Ribeiro, S. Singh and C. Guestrin, "Why Should I Trust You?", KDD 2016.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_breast_cancer
+    >>> from sklearn.feature_selection import SelectFromModel
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from sklearn.preprocessing import StandardScaler
+    >>> from sklime import LimeImportanceWrapper
+    >>> X, y = load_breast_cancer(return_X_y=True, as_frame=True)
+    >>> model = make_pipeline(StandardScaler(), LogisticRegression())
+    >>> wrapper = LimeImportanceWrapper(model, random_state=0)
+    >>> SelectFromModel(wrapper, max_features=3).fit(X, y).get_feature_names_out().tolist()
+    ['radius error', 'worst radius', 'worst texture']
+    """
 
     _parameter_constraints: dict[str, list[Any]] = {
         "estimator": [HasMethods(["fit"])],

@@ -1,8 +1,6 @@
 """Every container gives the same numbers, and is drawn from without losing anything."""
 
 import datetime as dt
-import subprocess
-import sys
 import warnings
 
 import numpy as np
@@ -16,47 +14,55 @@ from sklearn.compose import make_column_selector
 from sklime._table import Table, categorical_mask, encode
 
 N_ROWS = 6
+NAN = np.nan
 DATES = [dt.datetime(2020, 1, day, 12, 30) for day in (3, 1, 2, 1, 5, 4)]
 DURATIONS = [dt.timedelta(hours=hours) for hours in (3, 1, 2, 1, 5, 4)]
 ZONE = dt.timezone(dt.timedelta(hours=2))
+DAY, HOUR = 86_400e9, 3_600e9
+NOON_2020 = 1_577_836_800e9 + 12.5 * HOUR + DAY * np.array([NAN, 0, 1, 0, 4, 3])
+TEXT = ["b", None, "a", "b", "c", "a"]
+SIZES = ["low", None, "high", "mid", "low", "mid"]
+PERIODS = pd.period_range("2020-01", periods=N_ROWS, freq="M")
 SPARSE_FORMATS = ["csr", "csc", "coo", "lil", "dok", "bsr", "dia"]
+
+# Columns of a pandas frame, and what Table.values makes of each.
+PANDAS = {
+    "float": ([0.5, NAN, -1.0, 2.0, np.inf, 0.5], [0.5, NAN, -1.0, 2.0, np.inf, 0.5]),
+    "float32": (np.arange(6, dtype=np.float32) / 4, np.arange(6) / 4),
+    "int": ([3, -1, 2, 2, 0, 7], [3, -1, 2, 2, 0, 7]),
+    "uint8": (np.array([3, 255, 2, 2, 0, 7], dtype=np.uint8), [3, 255, 2, 2, 0, 7]),
+    "bool": ([True, False, True, True, False, False], [1, 0, 1, 1, 0, 0]),
+    "Int64": (pd.array([1, None, 3, 1, None, 2], dtype="Int64"), [1, NAN, 3, 1, NAN, 2]),
+    "boolean": (pd.array([True, None, False] * 2, dtype="boolean"), [1, NAN, 0] * 2),
+    "Float32": (pd.array([1.5, None, 3] * 2, dtype="Float32"), [1.5, NAN, 3] * 2),
+    "str": (TEXT, TEXT),
+    "string": (pd.array(TEXT, dtype="string"), TEXT),
+    "object": (pd.Series(TEXT, dtype=object).replace("c", NAN), [*TEXT[:4], None, "a"]),
+    "object numbers": (pd.Series([1, None, pd.NA, True, 0, 2.5]), [1, NAN, NAN, 1, 0, 2.5]),
+    "category": (pd.Categorical(TEXT), TEXT),
+    "ordered": (pd.Categorical(SIZES, ["low", "mid", "high", "top"], ordered=True), SIZES),
+    "number category": (pd.Categorical([10, None, 9] * 2), [10, None, 9] * 2),
+    "datetime": (pd.Series([pd.NaT, *DATES[1:]]), NOON_2020),
+    "zoned": (pd.Series([pd.NaT, *DATES[1:]]).dt.tz_localize("Europe/Berlin"), NOON_2020 - HOUR),
+    "timedelta": (pd.Series([pd.NaT, *DURATIONS[1:]]), HOUR * np.array([NAN, 1, 2, 1, 5, 4])),
+    "arrow int": (pd.array([1, None, 3] * 2, dtype=pd.ArrowDtype(pa.int64())), [1, NAN, 3] * 2),
+    "arrow str": (pd.array(TEXT, dtype=pd.ArrowDtype(pa.string())), TEXT),
+    "arrow date": (
+        pd.array([None, *DATES[1:]], dtype=pd.ArrowDtype(pa.date32())),
+        NOON_2020 - 12.5 * HOUR,
+    ),
+    "sparse": (pd.arrays.SparseArray([0.0, 0, 1, 0, 0, 2]), [0, 0, 1, 0, 0, 2]),
+    "period": (PERIODS, PERIODS.tolist()),
+}
 
 
 def pandas_frame():
-    """Every pandas dtype that users have, the odd index included."""
-    arrow = pd.ArrowDtype
-    columns = {
-        "float": [0.5, np.nan, -1.0, 2.0, np.inf, 0.5],
-        "float32": np.array([0.5, np.nan, -1, 2, 0.1, 0.5], dtype=np.float32),
-        "int": [3, -1, 2, 2, 0, 7],
-        "uint8": np.array([3, 255, 2, 2, 0, 7], dtype=np.uint8),
-        "bool": [True, False, True, True, False, False],
-        "Int64": pd.array([1, None, 3, 1, None, 2], dtype="Int64"),
-        "boolean": pd.array([True, None, False, True, None, False], dtype="boolean"),
-        "Float32": pd.array([1.5, None, 3, 1, None, 2], dtype="Float32"),
-        "str": ["b", None, "a", "b", "c", "a"],
-        "string": pd.array(["b", None, "a", "b", "c", "a"], dtype="string"),
-        "object": pd.Series(["b", None, "a", "b", np.nan, "a"], dtype=object),
-        "object numbers": pd.Series([1, None, 2.5, pd.NA, True, 0], dtype=object),
-        "category": pd.Categorical(["b", None, "a", "b", "c", "a"]),
-        "ordered": pd.Categorical(
-            ["low", None, "high", "mid", "low", "mid"], ["low", "mid", "high", "top"], ordered=True
-        ),
-        "number category": pd.Categorical([10, None, 9, 10, 10, 9]),
-        "datetime": pd.Series([pd.NaT, *DATES[1:]]),
-        "zoned": pd.Series([pd.NaT, *DATES[1:]]).dt.tz_localize("Europe/Berlin"),
-        "timedelta": pd.Series([pd.NaT, *DURATIONS[1:]]),
-        "arrow int": pd.array([1, None, 3, 1, None, 2], dtype=arrow(pa.int64())),
-        "arrow str": pd.array(["b", None, "a", "b", "c", "a"], dtype=arrow(pa.string())),
-        "arrow date": pd.array([None, *DATES[1:]], dtype=arrow(pa.date32())),
-        "sparse": pd.arrays.SparseArray([0.0, 0, 1, 0, 0, 2]),
-        "period": pd.period_range("2020-01", periods=N_ROWS, freq="M"),
-    }
-    return pd.DataFrame(columns).set_axis([4, 4, 9, 1, 0, 2])
+    """Every pandas dtype that users have, under an index that repeats itself."""
+    X = pd.DataFrame({name: column for name, (column, _) in PANDAS.items()})
+    return X.set_axis([4, 4, 9, 1, 0, 2])
 
 
 def polars_frame():
-    text = ["b", None, "a", "b", "c", "a"]
     return pl.DataFrame(
         {
             "float": [0.5, float("nan"), -1.0, None, 0.1, 0.5],
@@ -64,9 +70,9 @@ def polars_frame():
             "int": [3, -1, None, 2, 0, 7],
             "uint8": pl.Series([3, 255, 2, 2, 0, 7], dtype=pl.UInt8),
             "bool": [True, None, True, True, False, False],
-            "str": text,
-            "category": pl.Series(text, dtype=pl.Categorical),
-            "enum": pl.Series(text, dtype=pl.Enum(["c", "z", "a", "b"])),
+            "str": TEXT,
+            "category": pl.Series(TEXT, dtype=pl.Categorical),
+            "enum": pl.Series(TEXT, dtype=pl.Enum(["c", "z", "a", "b"])),
             "datetime": [None, *DATES[1:]],
             "zoned": pl.Series([None, *DATES[1:]]).dt.replace_time_zone("Europe/Berlin"),
             "date": [None, *(date.date() for date in DATES[1:])],
@@ -151,7 +157,7 @@ ARRAYS = {
     "F": np.asfortranarray(np.arange(24.0).reshape(6, 4)),
     "negative strides": np.arange(24.0).reshape(6, 4)[::-1, ::-1],
     "every other column": np.arange(48.0).reshape(6, 8)[:, ::2],
-    "NaN": np.where(np.eye(6, 4), np.nan, 1.5),
+    "NaN": np.where(np.eye(6, 4), NAN, 1.5),
     "float16": np.arange(24).reshape(6, 4).astype(np.float16),
     "float32": np.arange(24).reshape(6, 4).astype(np.float32),
     "big-endian": np.arange(24).reshape(6, 4).astype(">f8"),
@@ -208,7 +214,7 @@ def test_sparse_index_dtype_is_kept(format, kind, index_dtype):
 
 
 def test_sparse_duplicates_and_missing_values():
-    entries = ([1.0, 2.0, np.nan, 5.0, -5.0], ([0, 0, 1, 2, 2], [1, 1, 0, 0, 0]))
+    entries = ([1.0, 2.0, NAN, 5.0, -5.0], ([0, 0, 1, 2, 2], [1, 1, 0, 0, 0]))
     X = sparse.csc_array(sparse.coo_array(entries, shape=(3, 2)))
     unsorted = sparse.csc_array(([2.0, 3.0, 4.0], [2, 0, 2], [0, 3, 3]), shape=(3, 2))
     for matrix in (X, sparse.coo_array(entries, shape=(3, 2)), unsorted):
@@ -250,71 +256,38 @@ def test_take_returns_the_same_container_and_rows(X, indices):
         assert taken.index.tolist() == X.index[list(indices)].tolist()
 
 
-def test_values_of_pandas_columns():
-    X = pandas_frame()
-    table = Table(X)
-    nan = np.nan
-    day, hour = 86_400e9, 3_600e9
-    since_1970 = (dt.datetime(2020, 1, 1, 12, 30) - dt.datetime(1970, 1, 1)).total_seconds() * 1e9
-    days = np.array([nan, 0, 1, 0, 4, 3])
-    expected = {
-        "float": [0.5, nan, -1, 2, np.inf, 0.5],
-        "float32": [0.5, nan, -1, 2, np.float32(0.1), 0.5],
-        "int": [3, -1, 2, 2, 0, 7],
-        "uint8": [3, 255, 2, 2, 0, 7],
-        "bool": [1, 0, 1, 1, 0, 0],
-        "Int64": [1, nan, 3, 1, nan, 2],
-        "boolean": [1, nan, 0, 1, nan, 0],
-        "Float32": [1.5, nan, 3, 1, nan, 2],
-        "str": ["b", None, "a", "b", "c", "a"],
-        "string": ["b", None, "a", "b", "c", "a"],
-        "object": ["b", None, "a", "b", None, "a"],
-        "object numbers": [1, nan, 2.5, nan, 1, 0],
-        "category": ["b", None, "a", "b", "c", "a"],
-        "ordered": ["low", None, "high", "mid", "low", "mid"],
-        "number category": [10, None, 9, 10, 10, 9],
-        "datetime": since_1970 + days * day,
-        "zoned": since_1970 - hour + days * day,
-        "timedelta": np.array([nan, 1, 2, 1, 5, 4]) * hour,
-        "arrow int": [1, nan, 3, 1, nan, 2],
-        "arrow str": ["b", None, "a", "b", "c", "a"],
-        "arrow date": since_1970 - 12.5 * hour + days * day,
-        "sparse": [0, 0, 1, 0, 0, 2],
-        "period": X["period"].tolist(),
-    }
-    assert table.names.tolist() == list(expected)
-    for j, (name, column) in enumerate(expected.items()):
-        values = table.values(j)
-        levels = name in {"str", "string", "object", "category", "ordered", "number category"}
-        levels |= name in {"arrow str", "period"}
-        assert table.is_categorical(j) == levels, name
-        assert values.dtype == (object if levels else np.float64), name
-        assert values.tolist() == column if levels else np.array_equal(values, column, True), name
+@pytest.mark.parametrize("name", PANDAS)
+def test_values_of_a_pandas_column(name):
+    expected = PANDAS[name][1]
+    table = Table(pandas_frame()[[name]])
+    values = table.values(0)
+    if any(isinstance(cell, str | pd.Period) for cell in expected) or name == "number category":
+        assert table.is_categorical(0)
+        assert values.tolist() == expected
+    else:
+        assert not table.is_categorical(0)
+        np.testing.assert_array_equal(values, np.array(expected, dtype=float), strict=True)
 
 
 def test_values_of_polars_and_pyarrow_columns_equal_those_of_pandas():
     X = polars_frame()
-    expected = pd.DataFrame(
-        {
-            name: pd.Series(X[name].to_list(), dtype=object if X[name].dtype == pl.String else None)
-            for name in ("float", "float32", "int", "uint8", "bool", "str", "datetime", "duration")
-        }
-        | {"zoned": pd.Series(X["zoned"].to_list()).dt.tz_convert("UTC")}
-        | {"category": pd.Categorical(X["category"].to_list())}
-        | {"date": pd.to_datetime(pd.Series(X["date"].to_list()))}
-    )
+    names = ["float", "float32", "int", "uint8", "bool", "datetime", "duration"]
+    columns = {name: pd.Series(X[name].to_list()) for name in names} | {
+        "str": pd.Series(TEXT, dtype=object),
+        "category": pd.Categorical(TEXT),
+        "zoned": pd.Series(X["zoned"].to_list()).dt.tz_convert("UTC"),
+        "date": pd.to_datetime(pd.Series(X["date"].to_list())),
+        "time": [cell and (cell.hour + cell.minute / 60) * HOUR for cell in X["time"]],
+        "null": [NAN] * N_ROWS,
+    }
+    expected = Table(pd.DataFrame(columns))
     for frame in (X, X.drop("enum").to_arrow()):
         table = Table(frame)
-        numbers = {name: j for j, name in enumerate(table.names)}
-        for k, name in enumerate(expected.columns):
-            assert same(table.values(numbers[name]), Table(expected).values(k)), name
-            codes, levels = table.levels(numbers[name])
-            expected_codes, expected_levels = Table(expected).levels(k)
-            assert (levels, codes.tolist()) == (expected_levels, expected_codes.tolist()), name
-        assert np.isnan(table.values(numbers["null"])).all()
-        seconds = [np.nan] + [3600 * date.hour + 60 * date.minute for date in DATES[1:]]
-        ranks = np.argsort(seconds)
-        np.testing.assert_array_equal(np.argsort(table.values(numbers["time"])), ranks)
+        for k, name in enumerate(columns):
+            j = table.names.tolist().index(name)
+            assert same(table.values(j), expected.values(k)), name
+            assert table.is_categorical(j) == expected.is_categorical(k), name
+            assert all(map(same, table.levels(j), expected.levels(k))), name
 
 
 @pytest.mark.parametrize("container", ["pandas", "polars", "pyarrow", "F", "object", "str", "list"])
@@ -343,16 +316,16 @@ def test_numbers_are_the_same_from_every_container(container):
 @pytest.mark.parametrize(
     ("cells", "expected"),
     [
-        ([1, None, 2.5], [1, np.nan, 2.5]),
-        ([True, None, False], [1, np.nan, 0]),
-        ([pd.NA, 3, np.nan], [np.nan, 3, np.nan]),
-        (["3", "1.5", None], [3, 1.5, np.nan]),
-        ([None, None, pd.NaT], [np.nan] * 3),
-        ([dt.datetime(1970, 1, 2), None, pd.NaT], [86_400e9, np.nan, np.nan]),
-        ([dt.date(1970, 1, 2), None, dt.date(1970, 1, 1)], [86_400e9, np.nan, 0]),
-        ([dt.datetime(1970, 1, 1, 3, tzinfo=ZONE), None, pd.NaT], [3_600e9, np.nan, np.nan]),
-        ([dt.timedelta(hours=1), None, pd.Timedelta(0)], [3_600e9, np.nan, 0]),
-        (["a", np.nan, "3"], ["a", None, "3"]),
+        ([1, None, 2.5], [1, NAN, 2.5]),
+        ([True, None, False], [1, NAN, 0]),
+        ([pd.NA, 3, NAN], [NAN, 3, NAN]),
+        (["3", "1.5", None], [3, 1.5, NAN]),
+        ([None, None, pd.NaT], [NAN] * 3),
+        ([dt.datetime(1970, 1, 2), None, pd.NaT], [86_400e9, NAN, NAN]),
+        ([dt.date(1970, 1, 2), None, dt.date(1970, 1, 1)], [86_400e9, NAN, 0]),
+        ([dt.datetime(1970, 1, 1, 3, tzinfo=ZONE), None, pd.NaT], [3_600e9, NAN, NAN]),
+        ([dt.timedelta(hours=1), None, pd.Timedelta(0)], [3_600e9, NAN, 0]),
+        (["a", NAN, "3"], ["a", None, "3"]),
         ([None, [1], {}], [None, [1], {}]),
         ([3, 10**400, None], [3, 10**400, None]),
     ],
@@ -371,12 +344,12 @@ def test_object_cells_are_numbers_or_times_if_all_are(cells, expected):
 
 def test_object_column_that_starts_with_missing_cells_holds_numbers():
     X = pd.DataFrame({"late": pd.Series([None] * 200 + [1, 2.5], dtype=object)})
-    np.testing.assert_array_equal(Table(X).values(0), [np.nan] * 200 + [1, 2.5])
+    np.testing.assert_array_equal(Table(X).values(0), [NAN] * 200 + [1, 2.5])
 
 
 def test_times_beyond_the_reach_of_nanoseconds():
     X = np.array([["3000-01-01"], ["1000-01-01"], ["NaT"]], dtype="M8[D]")
-    expected = [32503680000e9, -30610224000e9, np.nan]
+    expected = [32503680000e9, -30610224000e9, NAN]
     np.testing.assert_array_equal(Table(X).values(0), expected)
 
 
@@ -384,16 +357,16 @@ def test_list_of_numbers_and_strings_keeps_its_numbers():
     table = Table([[1, "a"], [2, "b"]])
     np.testing.assert_array_equal(table.values(0), [1.0, 2.0], strict=True)
     assert table.values(1).tolist() == ["a", "b"]
+    assert table.gather([[1], [0]]).tolist() == [[2, "a"]]
 
 
-def test_wide_table_is_never_made_dense():
-    X = sparse.random_array((400, 50_000), density=0.001, format="csr", rng=0)
-    assert Table(X).row_nbytes < 1_000
-    drawn = Table(X).gather(lambda j: np.arange(j, j + 300) % 400)
-    np.testing.assert_array_equal(
-        drawn[:, [49_999]].toarray()[:, 0],
-        X[:, [49_999]].toarray()[np.arange(49_999, 50_299) % 400, 0],
-    )
+def test_wide_sparse_table_is_never_made_dense():
+    columns = np.arange(50_000)
+    X = sparse.csr_array((columns + 1.0, (columns % 400, columns)), shape=(400, 50_000))
+    assert Table(X).row_nbytes < 5_000  # 400,000 if dense
+    drawn = Table(X).gather(lambda j: np.array([j, j + 1]) % 400)
+    np.testing.assert_array_equal(drawn[[0]].toarray(), [columns + 1.0])
+    assert drawn[[1]].nnz == 0
 
 
 @pytest.mark.parametrize(
@@ -403,8 +376,8 @@ def test_wide_table_is_never_made_dense():
         (pd.Categorical(["b", None, "a"], ["z", "b", "a"], ordered=True), ["b", "a"], [0, -1, 1]),
         (pd.Categorical([10, None, 9], [10, 9]), [9, 10], [1, -1, 0]),
         (pd.Series(["b", None, "a"], dtype=object), ["a", "b"], [1, -1, 0]),
-        ([3.5, np.nan, -1], [-1.0, 3.5], [1, -1, 0]),
-        ([True, False, True], [0.0, 1.0], [1, 0, 1]),
+        ([3.5, NAN, -1], [-1, 3.5], [1, -1, 0]),
+        ([True, False, True], [0, 1], [1, 0, 1]),
         ([None, None, None], [], [-1, -1, -1]),
         (pd.Series([b"b", None, b"a"], dtype=object), [b"a", b"b"], [1, -1, 0]),
     ],
@@ -412,7 +385,7 @@ def test_wide_table_is_never_made_dense():
 def test_levels_are_in_declared_or_sorted_order(column, levels, codes):
     table = Table(pd.DataFrame({"c": column}))
     actual_codes, actual_levels = table.levels(0)
-    assert actual_levels == levels
+    assert repr(actual_levels) == repr(levels)
     assert actual_codes.tolist() == codes
     assert table.codes(0, levels).tolist() == codes
 
@@ -449,7 +422,7 @@ def test_codes_in_the_levels_of_another_table():
     assert Table(np.array([[None]], dtype=object)).codes(0, levels).tolist() == [-1]
     numbers = Table(np.array([[3.0], [1.0]])).levels(0)[1]
     assert Table(np.array([[1], [2], [3]])).codes(0, numbers).tolist() == [0, 2, 1]
-    assert encode(np.array([1.0, np.nan, 7.0]), numbers).tolist() == [0, -1, 2]
+    assert encode(np.array([1.0, NAN, 7.0]), numbers).tolist() == [0, -1, 2]
 
 
 def test_names_are_those_of_scikit_learn():
@@ -481,7 +454,7 @@ def test_np_matrix_is_refused():
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", PendingDeprecationWarning)
         X = np.matrix([[1.0]])
-    with pytest.raises(TypeError, match="np.matrix is not supported"):
+    with pytest.raises(TypeError, match=r"np\.matrix is not supported"):
         Table(X)
 
 
@@ -550,15 +523,5 @@ def test_categorical_mask_refuses(categorical_features, message):
 
 
 def test_categorical_mask_refuses_names_for_a_nameless_array():
-    with pytest.raises(ValueError, match="must not hold names when X has no column names. RFE"):
+    with pytest.raises(ValueError, match="must not hold names when X has no column names"):
         categorical_mask(Table(np.eye(2)), ["age"])
-
-
-def test_no_dataframe_package_is_needed():
-    code = (
-        "import sys; sys.modules.update(pandas=None, polars=None, pyarrow=None)\n"
-        "import numpy as np; from sklime._table import Table\n"
-        "print(Table(np.array([[1, 'a'], [None, 'b']], dtype=object)).levels(1)[1])"
-    )
-    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert out.stdout.strip() == "['a', 'b']"
