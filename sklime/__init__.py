@@ -1,9 +1,17 @@
-"""LIME importances for scikit-learn."""
+"""LIME importances of whole models, for scikit-learn."""
 
+from ._display import LimeImportanceDisplay
 from ._explanations import Explanations
 from ._importance import lime_importance
+from ._stability import importance_stability
 from ._wrapper import LimeImportanceWrapper
 
-__all__ = ["Explanations", "LimeImportanceWrapper", "lime_importance"]
+__all__ = [
+    "Explanations",
+    "LimeImportanceDisplay",
+    "LimeImportanceWrapper",
+    "importance_stability",
+    "lime_importance",
+]
 
 __version__ = "0.1.0"

@@ -7,7 +7,8 @@ of weight 2 counts as the row twice, and a row of weight 0 as absent.
 """
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from functools import partial
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -21,11 +22,12 @@ N_GROUPS = 20  # of rows left out one at a time, where an aggregation is no mean
 
 
 class Importances(NamedTuple):
-    """Importances with their standard errors, and the degrees of freedom of those."""
+    """Importances with their standard errors, the degrees of freedom of those, and their kind."""
 
     values: Array
     sem: Array
     dof: Array
+    signed: bool = False
 
 
 def mean_abs(weights: Array, sample_weight: ArrayLike | None = None) -> Array:
@@ -54,7 +56,7 @@ def median_abs(weights: Array, sample_weight: ArrayLike | None = None) -> Array:
 def max_abs(weights: Array, sample_weight: ArrayLike | None = None) -> Array:
     r"""Return :math:`\max_i |W_{ij}|`: the worst case over the rows."""
     present = _row_weights(weights, sample_weight) > 0
-    return np.abs(weights[present]).max(axis=0)
+    return np.asarray(np.abs(weights[present]).max(axis=0))
 
 
 def mean(weights: Array, sample_weight: ArrayLike | None = None) -> Array:
@@ -64,7 +66,7 @@ def mean(weights: Array, sample_weight: ArrayLike | None = None) -> Array:
 
 def total(weights: Array, sample_weight: ArrayLike | None = None) -> Array:
     r"""Return :math:`\sum_i W_{ij}`, signed; named "sum" in ``AGGREGATIONS``."""
-    return _row_weights(weights, sample_weight) @ weights
+    return _row_sum(weights, sample_weight)
 
 
 def splime(weights: Array, sample_weight: ArrayLike | None = None) -> Array:
@@ -72,7 +74,7 @@ def splime(weights: Array, sample_weight: ArrayLike | None = None) -> Array:
 
     Ribeiro, Singh & Guestrin (2016), "Why should I trust you?", section 4.
     """
-    return np.sqrt(_row_weights(weights, sample_weight) @ np.abs(weights))
+    return np.sqrt(_row_sum(np.abs(weights), sample_weight))
 
 
 def normlime(weights: Array, sample_weight: ArrayLike | None = None) -> Array:
@@ -129,23 +131,23 @@ AGGREGATIONS: dict[str, Aggregation] = {
 
 
 def bias_corrected_mean_abs(replicates: Array, sample_weight: ArrayLike | None = None) -> Array:
-    r"""Return :math:`\frac{1}{nR} \sum_{ir} \mathrm{sign}(\sum_{s \ne r} b_{sij}) b_{rij}`, >= 0.
+    r"""Return the `mean_abs` of the mean replicate, times the `signal_share` of each column.
 
-    `replicates` (n_replicates, n_explained, n_features) are independent estimates b of the same
-    weights. The mean of abs(b) is too large by the noise of b; a sign taken from the other
-    replicates is independent of that noise, so that the noise averages out. With one replicate
-    it is the plain `mean_abs`.
+    `replicates` (n_replicates, n_explained, n_features) are independent estimates of the same
+    weights. The plain mean of sizes is too large by their noise; this one is near 0 on average,
+    and as often below it as above, where all is noise. With one replicate it is the plain one.
     """
-    return np.maximum(_row_mean(cross_abs(replicates), sample_weight), 0.0)
+    return signal_share(replicates, sample_weight) * mean_abs(replicates.mean(0), sample_weight)
 
 
 def bias_corrected_rms(replicates: Array, sample_weight: ArrayLike | None = None) -> Array:
-    r"""Return :math:`\sqrt{\max(0, \frac{1}{n} \sum_i \mathrm{mean}_{r \ne s} b_{rij} b_{sij})}`.
+    r"""Return :math:`\sqrt{D_j}`, or :math:`-\sqrt{-D_j}` where :math:`D_j < 0`.
 
-    Products of two independent estimates have the square of the weight as expectation, without
-    their noise. With one replicate it is the plain `rms`.
+    :math:`D_j = \frac{1}{n} \sum_i \mathrm{mean}_{r \ne s} b_{rij} b_{sij}`: the product of two
+    independent estimates of a weight has its square as expectation, without any noise. With one
+    replicate it is the plain `rms`.
     """
-    return np.sqrt(np.maximum(_row_mean(_cross_square(replicates), sample_weight), 0.0))
+    return signal_share(replicates, sample_weight) * rms(replicates.mean(0), sample_weight)
 
 
 BIAS_CORRECTED: dict[str, Aggregation] = {
@@ -155,6 +157,32 @@ BIAS_CORRECTED: dict[str, Aggregation] = {
 
 # Aggregations that keep the weights' signs.
 SIGNED = {"mean", "sum"}
+
+
+def signal_share(replicates: Array, sample_weight: ArrayLike | None = None) -> Array:
+    r"""Return :math:`\sqrt{D_j / T_j}`, the part of each column's `rms` that is not noise.
+
+    :math:`T_j` is the mean square of the weights (their mean over replicates), :math:`D_j` the
+    same without noise (see `bias_corrected_rms`). Negative where :math:`D_j` is; 1 with one
+    replicate, of which the noise cannot be known.
+    """
+    n = len(replicates)
+    if n == 1:
+        return np.ones(replicates.shape[2])
+    together, apart = np.square(replicates.sum(axis=0)), np.square(replicates).sum(axis=0)
+    signal = _row_mean((together - apart) / (n * (n - 1)), sample_weight)
+    everything = _row_mean(together / n**2, sample_weight)
+    share = np.divide(signal, everything, out=np.zeros_like(signal), where=everything > 0)
+    return np.sign(share) * np.sqrt(np.abs(share))
+
+
+def cross_abs(replicates: Array, sample_weight: ArrayLike | None = None) -> Array:
+    """Return sizes of the weights (n_explained, n_features) whose mean over rows has no bias.
+
+    That mean is `bias_corrected_mean_abs`.
+    """
+    sizes: Array = np.abs(replicates.mean(axis=0))
+    return signal_share(replicates, sample_weight) * sizes
 
 
 def resolve(
@@ -168,16 +196,15 @@ def resolve(
     A callable f(weights) is given the rows of weight above 0; where those weights differ it is
     called as f(weights, sample_weight=...).
     """
-    if callable(aggregation):
-        return lambda weights, sample_weight=None: _call(aggregation, weights, sample_weight)
-    options: dict[str, dict[str, Any]] = {
-        "homogeneity": {"row_classes": row_classes},
-        "frequency": {"num_features": num_features},
-    }
-    keywords = options.get(aggregation, {})
-    return lambda weights, sample_weight=None: AGGREGATIONS[aggregation](
-        weights, sample_weight, **keywords
-    )
+    if not isinstance(aggregation, str):
+        return partial(_call, aggregation)
+    if aggregation == "homogeneity":
+        if row_classes is None:
+            raise ValueError("The aggregation 'homogeneity' is for classifiers only.")
+        return partial(homogeneity, row_classes=row_classes)
+    if aggregation == "frequency":
+        return partial(frequency, num_features=num_features)
+    return AGGREGATIONS[aggregation]
 
 
 def direction(weights: Array, sample_weight: ArrayLike | None = None) -> tuple[Array, Array]:
@@ -190,17 +217,43 @@ def direction(weights: Array, sample_weight: ArrayLike | None = None) -> tuple[A
     return mean(weights, sample_weight), np.maximum(positive, negative)
 
 
-def noise_floor(replicates: Array, sample_weight: ArrayLike | None = None) -> Array:
+def noise_floor(
+    replicates: Array, shares: ArrayLike | None = None, sample_weight: ArrayLike | None = None
+) -> Array:
     r"""Return the plain `mean_abs` that the noise of the pool alone would show in each column.
 
     For normal noise it is :math:`\sqrt{2 / \pi}` times its standard deviation, taken from the
-    spread over the replicates (n_replicates, n_explained, n_features); NaN with one replicate.
+    spread over the replicates (n_replicates, n_explained, n_features, n_outputs), and summed over
+    outputs by their `shares` as in `estimate_importances`. NaN with one replicate.
     """
-    n_replicates = len(replicates)
-    if n_replicates < 2:
-        return np.full(replicates.shape[2:], np.nan)
-    spread = replicates.std(axis=0, ddof=1) / np.sqrt(n_replicates)
-    return np.sqrt(2 / np.pi) / _c4(n_replicates) * _row_mean(spread, sample_weight)
+    n = len(replicates)
+    if n < 2:
+        return np.full(replicates.shape[2], np.nan)
+    spread = replicates.std(axis=0, ddof=1) / np.sqrt(n) / _expected_deviation(n)
+    floors: Array = np.sqrt(2 / np.pi) * _row_mean(spread, sample_weight)
+    return floors @ _output_shares(replicates, shares)
+
+
+def submodular_pick(weights: Array, n: int) -> NDArray[np.intp]:
+    r"""Return the positions of `n` rows that cover the important columns, chosen greedily.
+
+    Maximises :math:`\sum_j 1[\text{some picked row has } W_{ij} \ne 0] \sqrt{\sum_i |W_{ij}|}`,
+    which greedy choice reaches to 1 - 1/e (Ribeiro, Singh & Guestrin, 2016, algorithm 2). Of rows
+    that add equally much, the one with the larger weights is picked.
+    """
+    importance = splime(weights)
+    shows = weights != 0
+    size = np.abs(weights).sum(axis=1)
+    covered = np.zeros(weights.shape[1], dtype=bool)
+    left = np.arange(len(weights))
+    picked = []
+    for _ in range(min(n, len(weights))):
+        gain = (shows[left] & ~covered) @ importance
+        best = left[np.lexsort((size[left], gain))[-1]]
+        covered |= shows[best]
+        left = left[left != best]
+        picked.append(best)
+    return np.array(picked, dtype=np.intp)
 
 
 def estimate_importances(
@@ -227,28 +280,40 @@ def estimate_importances(
     bias_correction : bool
         Whether to take the noise out of "mean_abs" and "rms"; without effect on others.
     sample_weight : array-like of shape (n_explained,), default=None
+        Weights of the rows explained.
     population : float, default=None
         Number of rows (sum of their weights) of the table that the explained ones were drawn
         from; None: of an endless one.
     row_classes, num_features
         Class of each row, for "homogeneity"; length of each list, for "frequency".
+
+    Returns
+    -------
+    Importances
+        Of shape (n_features,) each. Bias-corrected values below 0 are 0.
     """
-    n_outputs = replicates.shape[-1]
-    output_shares = np.full(n_outputs, 1 / n_outputs) if shares is None else np.asarray(shares)
-    corrected = bias_correction and aggregation in BIAS_CORRECTED
+    name = aggregation if isinstance(aggregation, str) else None
+    corrected = bias_correction and name in BIAS_CORRECTED
     function = resolve(aggregation, row_classes=row_classes, num_features=num_features)
+    output_shares = _output_shares(replicates, shares)
 
     def estimate(replicates: Array, sample_weight: ArrayLike | None) -> Array:
         per_output = [
-            BIAS_CORRECTED[aggregation](output, sample_weight)
+            BIAS_CORRECTED[str(name)](output, sample_weight)
             if corrected
             else function(output.mean(axis=0), sample_weight)
             for output in np.moveaxis(replicates, -1, 0)
         ]
         return output_shares @ np.array(per_output)
 
-    sem, dof = standard_error(estimate, replicates, sample_weight, population)
-    return Importances(estimate(replicates, sample_weight), sem, dof)
+    row_terms = _row_terms(name, replicates.mean(axis=0), sample_weight)
+    if row_terms is not None:
+        row_terms = row_terms @ output_shares
+    values = estimate(replicates, sample_weight)
+    sem, dof = standard_error(estimate, replicates, sample_weight, population, row_terms)
+    if corrected:  # as late as possible, so that noise can average out before
+        values = np.maximum(values, 0.0)
+    return Importances(values, sem, dof, signed=name is None or name in SIGNED)
 
 
 def standard_error(
@@ -256,28 +321,38 @@ def standard_error(
     replicates: Array,
     sample_weight: ArrayLike | None = None,
     population: float | None = None,
+    row_terms: Array | None = None,
 ) -> tuple[Array, Array]:
-    """Return the standard error of an estimate, and its degrees of freedom (Welch-Satterthwaite).
+    r"""Return the standard error of an estimate, and its degrees of freedom.
 
-    Two errors add: that of the pool (jackknife over replicates) and that of the rows explained
-    (jackknife over groups of rows, times sqrt(1 - n / population)). With one replicate the first
-    cannot be known and counts as 0.
+    Two errors add. That of the pool is the jackknife over replicates,
+    :math:`\frac{R-1}{R} \sum_r (\hat\theta_{-r} - \bar\theta)^2`; with one replicate it cannot
+    be known and counts as 0. That of the rows explained is the variance of the `row_terms`
+    (n_explained, n_features), of which the estimate is a mean, over n; or the jackknife over groups
+    of rows where there are none. It is smaller by :math:`1 - n / N` where N rows are all there are
+    (`population`). A row of weight 2 counts as two rows. Degrees of freedom add by Welch's and
+    Satterthwaite's formula.
     """
-    parts = [
-        _pool_variance(estimate, replicates, sample_weight),
-        _row_variance(estimate, replicates, sample_weight, population),
-    ]
-    variance = sum(part for part, _ in parts)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        dof = variance**2 / sum(part**2 / dof for part, dof in parts)
-    return np.sqrt(variance), np.where(variance > 0, dof, np.inf)
+    row_weights = _row_weights(replicates[0], sample_weight)
+    unseen = 1.0 if population is None else max(0.0, 1 - row_weights.sum() / population)
+    pool, pool_dof = _pool_variance(estimate, replicates, sample_weight)
+    if row_terms is None:
+        rows, rows_dof = _group_variance(estimate, replicates, row_weights)
+    else:
+        rows, rows_dof = _term_variance(row_terms, row_weights)
+    rows = unseen * rows
+    variance = pool + rows
+    scale = np.where(variance > 0, variance, 1)  # relative to it, no square is too small
+    inverse_dof = (pool / scale) ** 2 / pool_dof + (rows / scale) ** 2 / rows_dof
+    dof = np.divide(1, inverse_dof, out=np.full_like(variance, np.inf), where=variance > 0)
+    return np.sqrt(variance), dof
 
 
 def confint(importances: Importances, level: float = 0.95) -> Array:
-    """Return the Student intervals (n_features, 2) of the given level; a size has none below 0."""
+    """Return Student's intervals (n_features, 2) of the given level; no size goes below 0."""
     half = student_t.ppf((1 + level) / 2, importances.dof) * importances.sem
     lower, upper = importances.values - half, importances.values + half
-    return np.column_stack([np.where(importances.values >= 0, np.maximum(lower, 0), lower), upper])
+    return np.column_stack([lower if importances.signed else np.maximum(lower, 0), upper])
 
 
 def _pool_variance(
@@ -291,31 +366,74 @@ def _pool_variance(
     return (n - 1) * np.var(left_out, axis=0), n - 1
 
 
-def _row_variance(
-    estimate: Aggregation,
-    replicates: Array,
-    sample_weight: ArrayLike | None,
-    population: float | None,
+def _term_variance(row_terms: Array, row_weights: Array) -> tuple[Array, float]:
+    """Variance of a mean over rows, and degrees of freedom."""
+    n_rows = row_weights.sum()
+    if n_rows <= 1:
+        return np.zeros(row_terms.shape[1]), 1
+    center = _row_mean(row_terms, row_weights)
+    spread = _row_mean(np.square(row_terms - center), row_weights)
+    return spread / (n_rows - 1), n_rows - 1
+
+
+def _group_variance(
+    estimate: Aggregation, replicates: Array, row_weights: Array
 ) -> tuple[Array, float]:
     """Jackknife over groups of rows: variance and degrees of freedom."""
-    row_weights = _row_weights(replicates[0], sample_weight)
-    n_rows = row_weights.sum()
-    share = 0.0 if population is None else min(1.0, n_rows / population)
-    n_groups = min(N_GROUPS, np.count_nonzero(row_weights))
-    if share == 1.0 or n_groups < 2:
+    present = np.flatnonzero(row_weights)
+    n_groups = min(N_GROUPS, len(present))
+    if n_groups < 2:
         return np.zeros(replicates.shape[2]), 1
-    groups = np.arange(len(row_weights)) % n_groups
-    left_out = [estimate(replicates, np.where(groups == g, 0, row_weights)) for g in range(n_groups)]
-    return (1 - share) * (n_groups - 1) * np.var(left_out, axis=0), n_groups - 1
+    # Random groups, but the same ones for the same rows in another order: one fixed shuffle of
+    # the rows in the order of their sizes.
+    sizes = np.abs(replicates.mean(axis=0)).sum(axis=(1, 2))[present]
+    groups = np.empty(len(row_weights), dtype=int)
+    shuffled = np.random.default_rng(0).permutation(len(present))
+    groups[present[np.argsort(sizes, kind="stable")]] = shuffled % n_groups
+    left_out = [
+        estimate(replicates, np.where(groups == g, 0, row_weights)) for g in range(n_groups)
+    ]
+    return (n_groups - 1) * np.var(left_out, axis=0), n_groups - 1
 
 
-def _call(function: Aggregation, weights: Array, sample_weight: ArrayLike | None) -> Array:
+def _row_terms(name: str | None, weights: Array, sample_weight: ArrayLike | None) -> Array | None:
+    """Terms, of the shape of weights, whose mean varies over rows as the aggregation does.
+
+    For a function of a mean they are its derivative times the terms of the mean (delta method).
+    """
+    sizes, n_rows = np.abs(weights), _row_weights(weights, sample_weight).sum()
+    terms: dict[str | None, Callable[[], Array]] = {
+        "mean_abs": lambda: sizes,
+        "rms": lambda: _divide(np.square(weights), 2 * rms(weights, sample_weight)),
+        "mean": lambda: weights,
+        "sum": lambda: n_rows * weights,
+        "splime": lambda: _divide(n_rows * sizes, 2 * splime(weights, sample_weight)),
+        "normlime": lambda: _normalized_squares(weights),
+    }
+    return terms[name]() if name in terms else None
+
+
+def _output_shares(replicates: Array, shares: ArrayLike | None) -> Array:
+    n_outputs = replicates.shape[-1]
+    return np.full(n_outputs, 1 / n_outputs) if shares is None else np.asarray(shares, dtype=float)
+
+
+def _call(function: Aggregation, weights: Array, sample_weight: ArrayLike | None = None) -> Array:
     """Call a user's function of a weight matrix; rows of weight 0 are absent."""
     row_weights = _row_weights(weights, sample_weight)
     present = row_weights > 0
     if np.ptp(row_weights[present]) == 0:
-        return np.asarray(function(weights[present]), dtype=float)
-    return np.asarray(function(weights, sample_weight=row_weights), dtype=float)
+        importances = np.asarray(function(weights[present]), dtype=float)
+    else:
+        importances = np.asarray(function(weights, sample_weight=row_weights), dtype=float)
+    if importances.shape != weights.shape[1:]:
+        raise ValueError(
+            f"An aggregation must return an array of shape {weights.shape[1:]}. "
+            f"Got shape {importances.shape} instead."
+        )
+    if not np.isfinite(importances).all():
+        raise ValueError(f"An aggregation must return finite numbers. Got {importances} instead.")
+    return importances
 
 
 def _row_weights(weights: Array, sample_weight: ArrayLike | None) -> Array:
@@ -325,8 +443,12 @@ def _row_weights(weights: Array, sample_weight: ArrayLike | None) -> Array:
 
 
 def _row_mean(terms: Array, sample_weight: ArrayLike | None) -> Array:
-    mean: Array = np.average(terms, axis=0, weights=sample_weight)
-    return mean
+    row_weights = _row_weights(terms, sample_weight)
+    return np.asarray(_row_sum(terms, row_weights) / row_weights.sum())
+
+
+def _row_sum(terms: Array, sample_weight: ArrayLike | None) -> Array:
+    return np.tensordot(_row_weights(terms, sample_weight), terms, 1)
 
 
 def _weighted_median(values: Array, row_weights: Array) -> Array:
@@ -335,14 +457,19 @@ def _weighted_median(values: Array, row_weights: Array) -> Array:
     ordered = np.take_along_axis(values, order, axis=0)
     cumulated = np.cumsum(row_weights[order], axis=0)
     half = cumulated[-1] / 2
-    low, high = np.argmax(cumulated >= half, axis=0), np.argmax(cumulated > half, axis=0)
+    low = np.argmax(cumulated >= half * (1 - 1e-12), axis=0)  # equal up to rounding
+    high = np.argmax(cumulated > half * (1 + 1e-12), axis=0)
     columns = np.arange(values.shape[1])
-    return (ordered[low, columns] + ordered[high, columns]) / 2
+    return np.asarray((ordered[low, columns] + ordered[high, columns]) / 2)
 
 
 def _normalized_squares(weights: Array) -> Array:
-    size = np.abs(weights).sum(axis=1, keepdims=True)
-    return np.divide(np.square(weights), size, out=np.zeros_like(weights), where=size > 0)
+    return _divide(np.square(weights), np.abs(weights).sum(axis=1, keepdims=True))
+
+
+def _divide(values: Array, sizes: Array) -> Array:
+    """Quotient; 0 where the divisor, a sum of sizes, is 0."""
+    return np.divide(values, sizes, out=np.zeros_like(values), where=sizes > 0)
 
 
 def _among_largest(weights: Array, num_features: int | None) -> Array:
@@ -361,25 +488,9 @@ def _homogeneity_factor(roots: Array) -> Array:
     known = entropies[sums > 0]
     if not known.size or np.ptp(known) <= 1e-12:  # equal up to rounding
         return np.ones_like(sums)
-    return 1 - np.clip((entropies - known.min()) / np.ptp(known), 0, 1)
+    return np.asarray(1 - np.clip((entropies - known.min()) / np.ptp(known), 0, 1))
 
 
-def cross_abs(replicates: Array) -> Array:
-    """Sizes of the weights (n_explained, n_features), signs taken from the other replicates."""
-    if len(replicates) == 1:
-        return np.abs(replicates[0])
-    signs = np.sign(replicates.sum(axis=0) - replicates)
-    return (signs * replicates).mean(axis=0)
-
-
-def _cross_square(replicates: Array) -> Array:
-    """Squares of the weights (n_explained, n_features), as products of different replicates."""
-    n = len(replicates)
-    if n == 1:
-        return np.square(replicates[0])
-    return (np.square(replicates.sum(axis=0)) - np.square(replicates).sum(axis=0)) / (n * (n - 1))
-
-
-def _c4(n: int) -> float:
+def _expected_deviation(n: int) -> float:
     """Expected standard deviation of n standard normal values."""
     return float(np.sqrt(2 / (n - 1)) * np.exp(gammaln(n / 2) - gammaln((n - 1) / 2)))

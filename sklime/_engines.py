@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from joblib import cpu_count, effective_n_jobs
@@ -27,6 +27,9 @@ MAX_SAMPLES = {"shared": 1000, "local": 100, "lime": 100}
 # "auto" takes the shared pool while the kernel leaves at least this share of it effective.
 MIN_EFFECTIVE = 0.1
 
+# What "auto" takes for a narrower kernel.
+NARROW_ENGINE = "local"
+
 # Fewer explained rows than this are not worth a worker of their own.
 _LEAST_CHUNK = 64
 
@@ -43,8 +46,6 @@ class Problem:
         The response for the rows explained.
     codes : ndarray of shape (n_explained, n_features)
         Bin numbers of the rows explained.
-    kernel_width : float
-    num_samples : int
     model_regressor : estimator or None
     seed : int
     n_jobs : int or None
@@ -54,21 +55,102 @@ class Problem:
     response: Response
     predictions: NDArray[np.float64]
     codes: NDArray[np.unsignedinteger]
-    kernel_width: float
-    num_samples: int
     model_regressor: Any
     seed: int
     n_jobs: int | None
 
 
+class Engine(Protocol):
+    """A way to explain: first predict, then write the weights at any kernel width."""
+
+    def __init__(self, problem: Problem) -> None: ...
+
+    def sample(self, num_samples: int) -> None:
+        """Have that many model rows; a shared pool keeps the rows it has."""
+
+    def explain(self, kernel_width: float) -> Surrogates:
+        """Weights of every row."""
 
 
-def draw_pool(problem: Problem, num_samples: int, *, sobol: bool = True) -> Pool:
+class Shared:
+    """One pool of rows and one prediction pass for all explanations."""
+
+    def __init__(self, problem: Problem) -> None:
+        self._problem = problem
+        self._pool: Pool | None = None
+
+    def sample(self, num_samples: int) -> None:
+        self._pool = grow_pool(self._problem, self._pool, num_samples)
+
+    def explain(self, kernel_width: float) -> Surrogates:
+        problem, pool, bins = self._problem, self._pool, self._problem.neighborhood.bins
+        if problem.model_regressor is not None:
+            fit = partial(fit_regressor, problem.model_regressor, pool, bins, kernel_width)
+            return _over_rows(problem, fit, problem.codes)
+        memory = _working_memory() / effective_n_jobs(problem.n_jobs)
+        fit = partial(closed_form, pool, bins, kernel_width, memory)
+        return _over_rows(problem, fit, problem.codes)
+
+
+class Local:
+    """A neighbourhood for each row, drawn from its own kernel-weighted law."""
+
+    def __init__(self, problem: Problem) -> None:
+        self._problem = problem
+
+    def sample(self, num_samples: int) -> None:
+        self._n_replicates, n_rows = _replicates(num_samples)
+        n_features, seed = self._problem.codes.shape[1], self._problem.seed
+        rows = range(n_rows)
+        # The same points for every row: its weights do not depend on what else is explained.
+        batches = uniform_batches(n_features, self._n_replicates, rows, n_rows, seed)
+        self._uniforms = np.hstack(list(batches))
+
+    def explain(self, kernel_width: float) -> Surrogates:
+        fit = partial(
+            _local_rows, self._problem, self._uniforms, self._n_replicates, kernel_width
+        )
+        return _over_rows(self._problem, fit, self._problem.codes)
+
+
+class Lime:
+    """The lime package, row by row."""
+
+    def __init__(self, problem: Problem) -> None:
+        self._problem = problem
+
+    def sample(self, num_samples: int) -> None:
+        self._num_samples = num_samples
+
+    def explain(self, kernel_width: float) -> Surrogates:
+        from ._reference import lime_weights
+
+        problem = self._problem
+        fit = partial(
+            lime_weights,
+            problem.neighborhood,
+            problem.response,
+            kernel_width,
+            self._num_samples,
+            problem.model_regressor,
+            problem.seed,
+        )
+        return _over_rows(problem, fit, problem.codes, problem.predictions)
+
+
+ENGINES: dict[str, type[Engine]] = {"shared": Shared, "local": Local, "lime": Lime}
+
+
+def grow_pool(
+    problem: Problem, pool: Pool | None, num_samples: int, *, sobol: bool = True
+) -> Pool:
     """Perturbed rows and the model's response for them, by batches that fit in memory.
 
     Parameters
     ----------
     problem : Problem
+    pool : Pool or None
+        Rows that are there already; each replicate goes on where it stopped.
     num_samples : int
         Rows in all, rounded down to a multiple of the number of replicates.
     sobol : bool
@@ -81,63 +163,31 @@ def draw_pool(problem: Problem, num_samples: int, *, sobol: bool = True) -> Pool
     neighborhood = problem.neighborhood
     n_features, n_outputs = problem.codes.shape[1], problem.predictions.shape[1]
     n_replicates, n_rows = _replicates(num_samples)
+    new = range(0 if pool is None else pool.codes.shape[1], n_rows)
     # A drawn cell passes as a uniform number, a rank, a row number and twice as a value.
     row_bytes = 40 * n_features + 2 * neighborhood.table.row_nbytes
     most = max(1, int(_working_memory() / row_bytes))
-    codes = np.empty((n_replicates * n_rows, n_features), dtype=problem.codes.dtype)
-    response = np.empty((n_replicates * n_rows, n_outputs))
+    codes = np.empty((n_replicates * len(new), n_features), dtype=problem.codes.dtype)
+    response = np.empty((n_replicates * len(new), n_outputs))
     start = 0
-    for uniforms in uniform_batches(n_features, n_replicates, n_rows, most, problem.seed, sobol=sobol):
+    for uniforms in uniform_batches(
+        n_features, n_replicates, new, most, problem.seed, sobol=sobol
+    ):
         rows, drawn = neighborhood.draw(uniforms)
         batch = slice(start, start + uniforms.shape[1])
         codes[batch] = drawn.T
         response[batch] = problem.response(neighborhood.table.gather(rows))
         start = batch.stop
-    shape = (n_replicates, n_rows, -1)
-    return Pool(codes.reshape(shape), response.reshape(shape))
-
-
-def _shared(problem: Problem) -> Surrogates:
-    """One pool of rows and one prediction pass serve every explanation."""
-    pool = draw_pool(problem, problem.num_samples)
-    bins, width = problem.neighborhood.bins, problem.kernel_width
-    if problem.model_regressor is not None:
-        fit = partial(fit_regressor, problem.model_regressor, pool, bins, width)
-        return _over_rows(problem, fit, problem.codes)
-    memory = _working_memory() / effective_n_jobs(problem.n_jobs)
-    return _over_rows(problem, partial(closed_form, pool, bins, width, memory), problem.codes)
-
-
-def _lime(problem: Problem) -> Surrogates:
-    """The lime package, row by row."""
-    from ._reference import lime_weights
-
-    explain = partial(
-        lime_weights,
-        problem.neighborhood,
-        problem.response,
-        problem.kernel_width,
-        problem.num_samples,
-        problem.model_regressor,
-        problem.seed,
-    )
-    return _over_rows(problem, explain, problem.codes, problem.predictions)
-
-
-def _local(problem: Problem) -> Surrogates:
-    """A neighbourhood for each row, drawn from its own kernel-weighted law."""
-    n_features = problem.codes.shape[1]
-    n_replicates, n_rows = _replicates(problem.num_samples)
-    batches = uniform_batches(n_features, n_replicates, n_rows, n_rows, problem.seed)
-    # The same points for every row: a row's weights do not depend on what else is explained.
-    explain = partial(_local_rows, problem, np.hstack(list(batches)), n_replicates)
-    return _over_rows(problem, explain, problem.codes)
+    shape = (n_replicates, len(new), -1)
+    drawn_pool = Pool(codes.reshape(shape), response.reshape(shape))
+    return drawn_pool if pool is None else pool.extended(drawn_pool)
 
 
 def _local_rows(
     problem: Problem,
     uniforms: NDArray[np.float64],
     n_replicates: int,
+    kernel_width: float,
     codes: NDArray[np.unsignedinteger],
 ) -> Surrogates:
     """Local surrogates of some rows, by batches of rows whose neighbourhoods fit in memory."""
@@ -145,12 +195,11 @@ def _local_rows(
     n_features, n_rows = uniforms.shape
     # Rows in the same bin of a column share that column's cells.
     columns = np.broadcast_to(np.arange(n_features), codes.shape)
-    cells, cell = np.unique(
-        np.stack([columns.ravel(), codes.ravel()]), axis=1, return_inverse=True
-    )
+    pairs = np.stack([columns.ravel(), codes.ravel()])
+    (column, code), cell = np.unique(pairs, axis=1, return_inverse=True)
     cell = cell.reshape(codes.shape)
-    drawn, inside = neighborhood.draw_near(uniforms[cells[0]], *cells, problem.kernel_width)
-    stay, _ = own_bin_odds(neighborhood.bins.own_probabilities(codes), problem.kernel_width)
+    drawn, inside = neighborhood.draw_near(uniforms[column], column, code, kernel_width)
+    stay, _ = own_bin_odds(neighborhood.bins.own_probabilities(codes), kernel_width)
     row_bytes = n_rows * (24 * n_features + 2 * neighborhood.table.row_nbytes)
     batch = max(1, int(_working_memory() / effective_n_jobs(problem.n_jobs) / row_bytes))
     parts = []
@@ -162,13 +211,6 @@ def _local_rows(
         same = inside[near].reshape(len(near), n_features, *shape[1:3]).transpose(0, 2, 1, 3)
         parts.append(difference_of_means(same, answer.reshape(shape), stay[start : start + batch]))
     return _joined(parts)
-
-
-ENGINES: dict[str, Callable[[Problem], Surrogates]] = {
-    "shared": _shared,
-    "local": _local,
-    "lime": _lime,
-}
 
 
 def _over_rows(

@@ -7,7 +7,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ._aggregation import SIGNED, Importances, cross_abs, estimate_importances
+from ._aggregation import (
+    SIGNED,
+    Importances,
+    confint,
+    cross_abs,
+    direction,
+    estimate_importances,
+    noise_floor,
+    submodular_pick,
+)
+from ._export import html, to_frame, to_lime, to_shap
 from ._neighborhood import Bins
 from ._table import Table
 
@@ -102,6 +112,7 @@ class Explanations:
             sample_weight=joined("sample_weight") if weighted else None,
             population=sum(part.population for part in parts),
             codes=joined("codes"),
+            num_samples=max(part.num_samples for part in parts),
             effective_sample_size=float(np.mean([part.effective_sample_size for part in parts])),
         )
 
@@ -189,6 +200,135 @@ class Explanations:
             share * cross_abs(replicates[..., k]) for k, share in enumerate(shares)
         )  # type: ignore[return-value]
 
+    def confint(
+        self,
+        level: float = 0.95,
+        aggregation: str | Callable[..., Any] = "mean_abs",
+        labels: str | ArrayLike = "all",
+    ) -> NDArray[np.float64]:
+        """Confidence intervals of the importances, from Student's t.
+
+        Parameters
+        ----------
+        level : float, default=0.95
+            Confidence level, in (0, 1).
+        aggregation, labels
+            As in :meth:`importances`.
+
+        Returns
+        -------
+        intervals : ndarray of shape (n_features, 2)
+            Lower and upper ends. They cover what endless samples for the same rows' table would
+            give, not the truth about the data.
+        """
+        if not 0 < level < 1:
+            raise ValueError(
+                "The 'level' parameter of confint must be a float in the range (0, 1). "
+                f"Got {level!r} instead."
+            )
+        return confint(self.estimate(aggregation, labels), level)
+
+    def relative_error(
+        self, aggregation: str | Callable[..., Any] = "mean_abs", labels: str | ArrayLike = "all"
+    ) -> float:
+        """Largest standard error over the range of the importances (Covert et al., SAGE, 2020).
+
+        Of the neighbourhood's part of the error: that of the choice of rows does not shrink with
+        more samples. Infinite if all importances are equal, 0 with a single replicate.
+        """
+        explained = len(self) if self.sample_weight is None else self.sample_weight.sum()
+        replicates, shares = self._outputs(labels, signed=aggregation in SIGNED)
+        estimate = replace(self, population=float(explained))._estimate(
+            replicates, aggregation, shares, bias_correction=True
+        )
+        spread = np.ptp(estimate.values)
+        return float(estimate.sem.max() / spread) if spread > 0 else np.inf
+
+    def noise_floor(self, labels: str | ArrayLike = "all") -> NDArray[np.float64]:
+        """Mean size that the weights of a useless column would show by chance, (n_features,).
+
+        That much of the uncorrected mean absolute weight is noise of the neighbourhood.
+        """
+        replicates, shares = self._outputs(labels)
+        return noise_floor(replicates, shares, self.sample_weight)
+
+    def direction(
+        self, labels: str | ArrayLike = "all"
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Signed mean weights, and the share of rows that have the more common sign.
+
+        "all" is the second class of a binary classifier, and no choice for more classes. Signed
+        means cancel (a column that is good in one half of the table and bad in the other has 0):
+        they tell a direction, never an importance.
+
+        Returns
+        -------
+        signed, share : ndarrays of shape (n_features,)
+        """
+        replicates, shares = self._outputs(labels, signed=True)
+        return direction(replicates.mean(axis=0) @ shares, self.sample_weight)
+
+    def fidelity(self) -> dict[str, NDArray[np.float64]]:
+        """Distribution over the rows of R^2, each of shape (n_outputs,).
+
+        Rows whose response does not vary have no R^2 and are left out. Even for a linear model
+        the R^2 of 0/1 coded bins is low, 0.3 at quartiles: compare with that, not with 1.
+        """
+        quantiles = np.nanquantile(self.scores, [0, 0.25, 0.5, 0.75, 1], axis=0)
+        names = ("min", "q25", "median", "q75", "max")
+        return {"mean": np.nanmean(self.scores, axis=0), **dict(zip(names, quantiles, strict=True))}
+
+    def pick(self, n: int, num_features: int = 10) -> NDArray[np.intp]:
+        """Rows that together show the model: submodular pick.
+
+        Parameters
+        ----------
+        n : int
+            Rows to pick, at most all.
+        num_features : int, default=10
+            A row shows the columns of its `num_features` largest weights, as lime does.
+
+        Returns
+        -------
+        positions : ndarray of shape (n,)
+            Positions among the rows explained, in the order picked.
+
+        Notes
+        -----
+        Greedily maximises ``sum_j I_j 1[some picked row shows column j]`` with
+        ``I_j = sqrt(sum_i |W_ij|)``, which is at least 1 - 1/e of the best choice [1]_. Where rows
+        add equally much, the one with the larger weights is taken.
+
+        References
+        ----------
+        .. [1] M. T. Ribeiro, S. Singh and C. Guestrin, "Why Should I Trust You?", KDD 2016.
+        """
+        size = np.abs(self.weights) @ self.output_shares
+        rank = np.argsort(np.argsort(-size, axis=1, kind="stable"), axis=1)
+        shown = np.where(rank < num_features, size, 0.0)
+        return submodular_pick(shown, n)
+
+    def to_frame(self) -> Any:
+        """The weights as a tidy table: row, column, output, value and weight.
+
+        Returns
+        -------
+        frame : dataframe
+            polars if the rows explained came in polars, else pandas.
+        """
+        return to_frame(self)
+
+    def to_shap(self) -> Any:
+        """The weights as a `shap.Explanation`, which shap's plots take."""
+        return to_shap(self)
+
+    def to_lime(self, i: int) -> Any:
+        """The explanation of the i-th row explained as a `lime.explanation.Explanation`."""
+        return to_lime(self, i)
+
+    def _repr_html_(self) -> str:
+        return html(self)
+
     def _estimate(
         self,
         replicates: NDArray[np.float64],
@@ -229,7 +369,7 @@ class Explanations:
     def _label_positions(self, labels: str | ArrayLike) -> list[int]:
         """Positions of class values among the outputs."""
         names = self.output_names.tolist()
-        wanted = np.atleast_1d(np.asarray(labels, dtype=self.output_names.dtype)).tolist()
+        wanted = np.atleast_1d(np.asarray(labels, dtype=object)).tolist()
         unknown = [label for label in wanted if label not in names]
         if unknown or not wanted:
             raise ValueError(

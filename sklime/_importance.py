@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.utils import Bunch, _safe_indexing, check_random_state, resample
+from sklearn.utils import Bunch
 from sklearn.utils._param_validation import (
     HasMethods,
     Interval,
@@ -14,14 +14,13 @@ from sklearn.utils._param_validation import (
     StrOptions,
     validate_params,
 )
-from sklearn.utils.validation import _check_sample_weight
 
 from ._aggregation import AGGREGATIONS
-from ._engines import ENGINES, MAX_SAMPLES, MIN_EFFECTIVE, NUM_SAMPLES, Problem
+from ._engines import ENGINES
+from ._explain import explain
 from ._explanations import Explanations
-from ._neighborhood import DISCRETIZERS, Neighborhood, effective_sample_size
-from ._response import RESPONSE_METHODS, choose_response, estimator_type
-from ._table import Table, categorical_mask
+from ._neighborhood import DISCRETIZERS
+from ._response import RESPONSE_METHODS
 
 # Parameters that LimeImportanceWrapper and lime_importance have in common.
 PARAMETERS: dict[str, list[Any]] = {
@@ -42,6 +41,8 @@ PARAMETERS: dict[str, list[Any]] = {
     "values": [StrOptions({"weights", "contributions"})],
     "aggregation": [StrOptions(set(AGGREGATIONS)), callable],
     "engine": [StrOptions({"auto", *ENGINES})],
+    "tol": [Interval(Real, 0, None, closed="neither"), None],
+    "max_num_samples": [Interval(Integral, 2, None, closed="left")],
     "n_jobs": [Integral, None],
     "random_state": ["random_state"],
     "verbose": ["verbose"],
@@ -56,6 +57,7 @@ PARAMETERS: dict[str, list[Any]] = {
         "y": ["array-like", None],
         "sample_weight": ["array-like", None],
         **PARAMETERS,
+        "kernel_width": ["array-like", *PARAMETERS["kernel_width"]],
     },
     prefer_skip_nested_validation=True,
 )
@@ -72,16 +74,18 @@ def lime_importance(
     categorical_features: Any = "from_dtype",
     discretizer: str | int = "quartile",
     num_samples: str | int = "auto",
-    kernel_width: float | None = None,
+    kernel_width: float | ArrayLike | None = None,
     model_regressor: Any = None,
     num_features: int | None = None,
     values: str = "weights",
     aggregation: str | Callable[..., Any] = "mean_abs",
     engine: str = "auto",
+    tol: float | None = None,
+    max_num_samples: int = 2**17,
     n_jobs: int | None = None,
     random_state: Any = None,
     verbose: int = 0,
-) -> Bunch:
+) -> Bunch | list[Bunch]:
     """LIME importances of the columns of X for a fitted model.
 
     Every row is explained by LIME; an importance is the mean size of the rows' weights. All rows
@@ -123,9 +127,10 @@ def lime_importance(
     num_samples : "auto" or int, default="auto"
         Rows that the model predicts: in all for the engines "shared" (8192) and "pairwise" (8192),
         for each explained row for "local" (1024) and "lime" (5000). Best at a power of two.
-    kernel_width : float, default=None
+    kernel_width : float or sequence of float, default=None
         Width of the kernel over the number of columns outside the row's own bins. None is lime's
-        ``0.75 * sqrt(n_features)``, which is so wide that interactions are hardly seen.
+        ``0.75 * sqrt(n_features)``, which is so wide that interactions are hardly seen. With a
+        sequence, the result is a list with one Bunch for each width, all from the same pool.
     model_regressor : estimator, default=None
         Linear model with `sample_weight` and `coef_`, fitted to each row's neighbourhood in place
         of the closed form; lime's is ``Ridge(alpha=1)``. Engines "shared" and "lime" only.
@@ -144,6 +149,12 @@ def lime_importance(
         of all pairs from one pool, for any kernel width. "local": a neighbourhood for each row.
         "lime": the lime package, row by row. "auto": shared while the kernel leaves at least 10 %
         of a pool effective, else pairwise.
+    tol : float, default=None
+        Double the samples until the largest standard error (of the neighbourhood) is at most `tol`
+        times the range of the importances, the criterion of SAGE. The engines with a shared pool
+        keep the rows that they have. None takes `num_samples`.
+    max_num_samples : int, default=2**17
+        Where doubling stops, with a ConvergenceWarning.
     n_jobs : int, default=None
         Workers, in the convention of joblib, over the rows explained (and the folds).
     random_state : int, RandomState instance or None, default=None
@@ -185,125 +196,35 @@ def lime_importance(
     >>> lime_importance(model, X, random_state=0).importances_mean.argsort()[::-1].tolist()
     [2, 3, 0, 1]
     """
-    explanations = explain(
-        estimator,
-        X,
-        y,
-        training_data=training_data,
-        sample_weight=sample_weight,
-        max_samples=max_samples,
-        response_method=response_method,
-        categorical_features=categorical_features,
-        discretizer=discretizer,
-        num_samples=num_samples,
-        kernel_width=kernel_width,
-        model_regressor=model_regressor,
-        num_features=num_features,
-        values=values,
-        engine=engine,
-        n_jobs=n_jobs,
-        random_state=random_state,
-        verbose=verbose,
-    )
-    return as_bunch(explanations, aggregation, labels)
-
-
-def explain(
-    estimator: Any,
-    X: Any,
-    y: Any = None,
-    *,
-    training_data: Any = None,
-    sample_weight: ArrayLike | None = None,
-    candidates: NDArray[np.intp] | None = None,
-    classes: NDArray[Any] | None = None,
-    max_samples: str | float | None,
-    response_method: str,
-    categorical_features: Any,
-    discretizer: str | int,
-    num_samples: str | int,
-    kernel_width: float | None,
-    model_regressor: Any,
-    num_features: int | None,
-    values: str,
-    engine: str,
-    n_jobs: int | None,
-    random_state: Any,
-    verbose: int,
-) -> Explanations:
-    """Explain rows of X, see :func:`lime_importance`.
-
-    `candidates` are the positions of the rows that may be explained (a fold's held-out rows), and
-    `classes` all classes, of which a fold's model may lack some.
-    """
-    rng = check_random_state(random_state)
-    seed = int(rng.randint(np.iinfo(np.int32).max))  # first: the rows explained change no draw
-    table = Table(X)
-    weight = _row_weights(sample_weight, X)
-    classifier = estimator_type(estimator) == "classifier"
-    neighborhood = _make_neighborhood(
-        table if training_data is None else Table(training_data),
-        weight if training_data is None else None,
-        y,
-        classifier=classifier,
-        categorical_features=categorical_features,
-        discretizer=discretizer,
-    )
-    if candidates is None:
-        candidates = np.arange(table.n_rows)
-    if weight is not None:
-        candidates = candidates[weight[candidates] > 0]
-    width = 0.75 * np.sqrt(table.n_columns) if kernel_width is None else float(kernel_width)
-    effective = effective_sample_size(neighborhood.bins, width)
-    if engine == "auto":
-        engine = "shared" if effective >= MIN_EFFECTIVE else "local"
-    if max_samples == "auto":
-        max_samples = MAX_SAMPLES[engine]
-    sample = _choose_rows(
-        candidates, max_samples, y if classifier and _is_column(y) else None, rng
-    )
-    data = table.take(sample)
-    codes = neighborhood.bins.encode(Table(data))
-    response, predictions = choose_response(estimator, response_method, data, classes)
-    n_samples = NUM_SAMPLES[engine] if num_samples == "auto" else int(num_samples)
-    surrogates = ENGINES[engine](
-        Problem(
-            neighborhood=neighborhood,
-            response=response,
-            predictions=predictions,
-            codes=codes,
-            kernel_width=width,
-            num_samples=n_samples,
+    widths = kernel_width if np.ndim(kernel_width) else [kernel_width]
+    results = [
+        as_bunch(explanations, aggregation, labels)
+        for explanations in explain(
+            estimator,
+            X,
+            y,
+            training_data=training_data,
+            sample_weight=sample_weight,
+            max_samples=max_samples,
+            labels=labels,
+            response_method=response_method,
+            categorical_features=categorical_features,
+            discretizer=discretizer,
+            num_samples=num_samples,
+            kernel_widths=widths,
             model_regressor=model_regressor,
-            seed=seed,
+            num_features=num_features,
+            values=values,
+            aggregation=aggregation,
+            engine=engine,
+            tol=tol,
+            max_num_samples=max_num_samples,
             n_jobs=n_jobs,
+            random_state=random_state,
+            verbose=verbose,
         )
-    )
-    if values == "contributions":
-        outside = 1 - neighborhood.bins.own_probabilities(codes)
-        surrogates.replicates[...] *= outside[..., None]
-    if num_features is not None:
-        _keep_largest(surrogates.replicates, num_features)
-    return Explanations(
-        replicates=surrogates.replicates,
-        intercepts=surrogates.intercepts,
-        scores=surrogates.scores,
-        predictions=predictions,
-        data=data,
-        sample_indices=sample,
-        sample_weight=None if weight is None else weight[sample],
-        population=float(len(candidates) if weight is None else weight[candidates].sum()),
-        feature_names=_feature_names(table),
-        output_names=response.output_names,
-        output_shares=response.shares,
-        classes=response.classes,
-        bins=neighborhood.bins,
-        codes=codes,
-        engine=engine,
-        kernel_width=width,
-        num_samples=n_samples,
-        effective_sample_size=effective,
-    )
+    ]
+    return results if np.ndim(kernel_width) else results[0]
 
 
 def as_bunch(
@@ -327,81 +248,3 @@ def row_spread(
     """Standard deviation over rows."""
     center = np.average(magnitudes, axis=0, weights=weight)
     return np.sqrt(np.average((magnitudes - center) ** 2, axis=0, weights=weight))
-
-
-def _feature_names(table: Table) -> NDArray[np.object_]:
-    """The table's own names, or scikit-learn's x0, x1, ..."""
-    if table.names is not None:
-        return table.names
-    return np.array([f"x{j}" for j in range(table.n_columns)], dtype=object)
-
-
-def _row_weights(sample_weight: ArrayLike | None, X: Any) -> NDArray[np.float64] | None:
-    """Checked weights of rows, in scikit-learn's wording."""
-    if sample_weight is None:
-        return None
-    weight = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
-    if not weight.any():
-        raise ValueError("Sample weights must contain at least one non-zero number.")
-    return weight
-
-
-def _make_neighborhood(
-    table: Table,
-    weight: NDArray[np.float64] | None,
-    y: Any,
-    *,
-    classifier: bool,
-    categorical_features: Any,
-    discretizer: str | int,
-) -> Neighborhood:
-    """The neighbourhood of the rows whose weight is not 0."""
-    if discretizer == "entropy" and y is None:
-        raise ValueError("The 'y' parameter must be given for discretizer='entropy'. Got None.")
-    if weight is not None and not weight.all():
-        present = np.flatnonzero(weight)
-        table, weight = Table(table.take(present)), weight[present]
-        y = None if y is None else _safe_indexing(y, present)
-    return Neighborhood(
-        table,
-        categorical=categorical_mask(table, categorical_features),
-        discretizer=discretizer,
-        y=y,
-        classifier=classifier,
-        sample_weight=weight,
-    )
-
-
-def _choose_rows(
-    candidates: NDArray[np.intp],
-    max_samples: str | float | None,
-    y: Any,
-    rng: np.random.RandomState,
-) -> NDArray[np.intp]:
-    """Sorted positions of the rows to explain; the classes of y in their proportions."""
-    n = len(candidates)
-    if max_samples is None:
-        wanted = n
-    elif isinstance(max_samples, Integral):
-        wanted = min(int(max_samples), n)
-    else:
-        wanted = max(1, round(float(max_samples) * n))
-    if wanted == n:
-        return candidates
-    stratify = None if y is None else np.asarray(y)[candidates]
-    return np.sort(
-        resample(candidates, replace=False, n_samples=wanted, random_state=rng, stratify=stratify)
-    )
-
-
-def _is_column(y: Any) -> bool:
-    """Whether y is one target."""
-    return y is not None and np.asarray(y).ndim == 1
-
-
-def _keep_largest(replicates: NDArray[np.float64], num_features: int) -> None:
-    """Set all but each row's `num_features` largest weights to 0, in place."""
-    size = np.abs(replicates.mean(axis=0))
-    if num_features < size.shape[1]:
-        rank = np.argsort(np.argsort(-size, axis=1, kind="stable"), axis=1)
-        replicates *= rank < num_features

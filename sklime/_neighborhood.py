@@ -311,7 +311,13 @@ def _tree_cuts(
 
 
 def uniform_batches(
-    n_features: int, n_replicates: int, n_rows: int, most: int, seed: int, *, sobol: bool = True
+    n_features: int,
+    n_replicates: int,
+    rows: range,
+    most: int,
+    seed: int,
+    *,
+    sobol: bool = True,
 ) -> Iterator[NDArray[np.float64]]:
     """Points of independently scrambled Sobol' sequences, one sequence after the other.
 
@@ -320,8 +326,8 @@ def uniform_batches(
     n_features : int
     n_replicates : int
         Sequences.
-    n_rows : int
-        Points of each; balance is best at a power of two.
+    rows : range
+        Which points of each sequence; balance is best at powers of two.
     most : int
         Points in a batch, at most, and rounded to whole sequences or to powers of two. Changes no
         point.
@@ -333,26 +339,29 @@ def uniform_batches(
     ------
     ndarray of shape (n_features, n_points), in [0, 1)
     """
-    streams = np.random.SeedSequence(seed).spawn(n_replicates)
+    sobol = sobol and n_features <= _MAX_SOBOL_COLUMNS
+    # A Sobol' sequence is the same from any point on; plain random numbers are drawn anew there.
+    streams = np.random.SeedSequence([seed] if sobol else [seed, rows.start, 1]).spawn(n_replicates)
     blocks = (
         block
         for stream in streams
-        for block in _uniform_blocks(n_features, n_rows, most, np.random.default_rng(stream), sobol)
+        for block in _uniform_blocks(n_features, rows, most, np.random.default_rng(stream), sobol)
     )
-    whole = max(1, most // n_rows)  # sequences that fit into one batch
+    whole = max(1, most // len(rows))  # sequences that fit into one batch
     while batch := list(itertools.islice(blocks, whole)):
         yield np.hstack(batch)
 
 
 def _uniform_blocks(
-    n_features: int, n_rows: int, most: int, rng: np.random.Generator, sobol: bool
+    n_features: int, rows: range, most: int, rng: np.random.Generator, sobol: bool
 ) -> Iterator[NDArray[np.float64]]:
-    """One sequence, whole or in blocks of a power of two."""
-    block = n_rows if most >= n_rows else 1 << (max(most, 1).bit_length() - 1)
-    sobol = sobol and n_features <= _MAX_SOBOL_COLUMNS
+    """Points of one sequence, all at once or in blocks of a power of two."""
+    block = len(rows) if most >= len(rows) else 1 << (max(most, 1).bit_length() - 1)
     sequence = qmc.Sobol(n_features, scramble=True, seed=rng) if sobol else None
-    for start in range(0, n_rows, block):
-        size = min(block, n_rows - start)
+    if sequence is not None and rows.start:
+        sequence.fast_forward(rows.start)
+    for start in range(0, len(rows), block):
+        size = min(block, len(rows) - start)
         if sequence is None:
             yield rng.random((size, n_features)).T
             continue

@@ -52,7 +52,8 @@ class Response:
                 f"Got {len(values)} rows for {n_rows} samples instead."
             )
         if not np.isfinite(values).all():
-            raise ValueError(f"{name} returned NaN or infinity, which cannot be explained.")
+            hint = "" if self.classes is None else " Has a class no training row of weight above 0?"
+            raise ValueError(f"{name} returned NaN or infinity, which cannot be explained.{hint}")
         return values
 
 

@@ -57,6 +57,13 @@ class Pool:
     codes: NDArray[np.unsignedinteger]
     response: NDArray[np.float64]
 
+    def extended(self, more: "Pool") -> "Pool":
+        """The pool with more rows in each replicate."""
+        return Pool(
+            np.concatenate([self.codes, more.codes], axis=1),
+            np.concatenate([self.response, more.response], axis=1),
+        )
+
 
 @dataclass(frozen=True)
 class Surrogates:

@@ -15,20 +15,30 @@ from sklearn import get_config
 from sklearn.base import BaseEstimator, MetaEstimatorMixin, _fit_context, clone, is_classifier
 from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection import check_cv
-from sklearn.utils import Bunch, Tags, _safe_indexing, check_random_state, get_tags, metadata_routing
+from sklearn.utils import (
+    Bunch,
+    Tags,
+    _safe_indexing,
+    check_random_state,
+    get_tags,
+    indexable,
+    metadata_routing,
+)
 from sklearn.utils._param_validation import HasMethods
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import (
     _check_method_params,
+    _check_sample_weight,
     _num_samples,
     check_is_fitted,
     has_fit_parameter,
 )
 
+from ._explain import explain
 from ._explanations import Explanations
-from ._importance import PARAMETERS, explain, row_spread
+from ._importance import PARAMETERS, row_spread
 from ._table import Table
 
 _DELEGATED = ("predict", "predict_proba", "predict_log_proba", "decision_function", "score")
@@ -131,6 +141,12 @@ class LimeImportanceWrapper(MetaEstimatorMixin, BaseEstimator):
         of all pairs from one pool, for any kernel width. "local": a neighbourhood for each row.
         "lime": the lime package, row by row. "auto": shared while the kernel leaves at least 10 %
         of a pool effective, else pairwise.
+    tol : float, default=None
+        Double the samples until the largest standard error (of the neighbourhood) is at most `tol`
+        times the range of the importances, the criterion of SAGE. The engines with a shared pool
+        keep the rows that they have. None takes `num_samples`.
+    max_num_samples : int, default=2**17
+        Where doubling stops, with a ConvergenceWarning.
     n_jobs : int, default=None
         Workers, in the convention of joblib, over the rows explained (and the folds).
     random_state : int, RandomState instance or None, default=None
@@ -152,6 +168,8 @@ class LimeImportanceWrapper(MetaEstimatorMixin, BaseEstimator):
         The weights of every row, and all that goes with them.
     engine_ : str
         The engine that was taken.
+    n_samples_ : int
+        Samples taken: `num_samples`, or what `tol` asked for (the most of any fold).
     estimators_ : list of estimators
         The folds' models. Only with `cv`.
     fold_importances_ : ndarray of shape (n_folds, n_features)
@@ -218,6 +236,8 @@ class LimeImportanceWrapper(MetaEstimatorMixin, BaseEstimator):
         values: str = "weights",
         aggregation: str | Callable[..., Any] = "mean_abs",
         engine: str = "auto",
+        tol: float | None = None,
+        max_num_samples: int = 2**17,
         n_jobs: int | None = None,
         random_state: Any = None,
         verbose: int = 0,
@@ -236,6 +256,8 @@ class LimeImportanceWrapper(MetaEstimatorMixin, BaseEstimator):
         self.values = values
         self.aggregation = aggregation
         self.engine = engine
+        self.tol = tol
+        self.max_num_samples = max_num_samples
         self.n_jobs = n_jobs
         self.random_state = random_state
         self.verbose = verbose
@@ -269,11 +291,14 @@ class LimeImportanceWrapper(MetaEstimatorMixin, BaseEstimator):
             If the inner estimator cannot be fitted to the data, or a parameter is not what it
             must be. A previous fit then stays as it was.
         """
-        if y is None and get_tags(self.estimator).target_tags.required:
+        frozen = isinstance(self.estimator, FrozenEstimator)
+        if y is None and not frozen and get_tags(self.estimator).target_tags.required:
             raise ValueError(
                 f"This {type(self).__name__} estimator requires y to be passed, "
                 "but the target y is None."
             )
+        if sample_weight is not None:  # some estimators take negative ones in silence
+            _check_sample_weight(sample_weight, X, ensure_non_negative=True)
         routed = self._route_fit(sample_weight, fit_params)
         estimator = clone(self.estimator)
         estimator.fit(X, y, **routed.estimator.fit)
@@ -287,6 +312,7 @@ class LimeImportanceWrapper(MetaEstimatorMixin, BaseEstimator):
         if self.cv is None:
             folds = [_explain(estimator, X, y, sample_weight, settings)]
         else:
+            X, y = indexable(X, y)  # COO matrices, for one, have no rows to take
             cv = check_cv(self.cv, y, classifier=is_classifier(estimator))
             splits = list(cv.split(X, y, **routed.splitter.split))
             seeds = check_random_state(self.random_state).randint(2**31 - 1, size=len(splits))
@@ -326,6 +352,7 @@ class LimeImportanceWrapper(MetaEstimatorMixin, BaseEstimator):
             self.fold_importances_ = importances
         self.explanations_ = explanations
         self.engine_ = explanations.engine
+        self.n_samples_ = explanations.num_samples
         self.feature_importances_ = importances.mean(axis=0)
         self.feature_importances_std_ = row_spread(magnitudes, explanations.sample_weight)
         # Folds have other rows and neighbourhoods of their own, so their errors are independent.
@@ -504,9 +531,11 @@ def _explain(
 ) -> _Fold:
     """Explain rows of X for a fitted estimator."""
     settings = dict(settings)
-    labels, aggregation = settings.pop("labels"), settings.pop("aggregation")
-    explanations = explain(estimator, X, y, sample_weight=sample_weight, **rows, **settings)
-    estimate = explanations.estimate(aggregation, labels)
+    widths = [settings.pop("kernel_width")]
+    (explanations,) = explain(
+        estimator, X, y, sample_weight=sample_weight, kernel_widths=widths, **rows, **settings
+    )
+    estimate = explanations.estimate(settings["aggregation"], settings["labels"])
     return _Fold(estimator, explanations, estimate.values, estimate.sem)
 
 

@@ -1,0 +1,166 @@
+"""How much importances agree over folds, seeds or bootstraps."""
+
+from numbers import Integral, Real
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.stats import norm, rankdata
+from sklearn.utils import Bunch, check_array
+from sklearn.utils._param_validation import Interval, validate_params
+
+Array = NDArray[np.float64]
+
+
+@validate_params(  # type: ignore[untyped-decorator]
+    {
+        "importances": ["array-like"],
+        "k": [Interval(Integral, 1, None, closed="left"), None],
+        "level": [Interval(Real, 0, 1, closed="neither")],
+    },
+    prefer_skip_nested_validation=True,
+)
+def importance_stability(
+    importances: ArrayLike, k: int | None = None, *, level: float = 0.95
+) -> Bunch:
+    r"""Measure how much the importances of several runs agree.
+
+    Parameters
+    ----------
+    importances : array-like of shape (n_runs, n_features)
+        Importances from at least two runs: folds, seeds or bootstrap samples.
+    k : int, default=None
+        Number of columns that a run selects: the k most important ones, of equal ones the first.
+        At least 1 and less than n_features; None takes half of the columns, rounded down.
+    level : float, default=0.95
+        Level of the confidence interval.
+
+    Returns
+    -------
+    stability : :class:`~sklearn.utils.Bunch`
+        nogueira : float
+            Stability of the selected sets, corrected for chance: 1 if all are the same, 0 on
+            average if they are random. Never below -1.
+        nogueira_variance : float
+            Estimated variance of `nogueira`.
+        nogueira_confint : tuple of two floats
+            Confidence interval of `nogueira`, by the normal approximation; it may pass 1.
+        jaccard : float
+            Columns that two runs both select as a share of those that either selects, in [0, 1],
+            mean over pairs of runs.
+        kendall, spearman : float
+            Rank correlations (tau-b, rho) of two runs over all columns, in [-1, 1], mean over
+            pairs of runs. NaN if a run has the same importance for every column.
+        k : int
+            Number of columns that a run selects.
+
+    Raises
+    ------
+    ValueError
+        If `importances` has fewer than two runs or two columns, or values that are not finite, or
+        if `k` is out of range.
+
+    Notes
+    -----
+    With M runs, d columns, :math:`z_{if} = 1` if run i selects column f, and :math:`\hat p_f`
+    the share of runs that select it,
+
+    .. math:: \hat\Phi = 1 - \frac{\frac{1}{d} \sum_f \frac{M}{M-1} \hat p_f (1 - \hat p_f)}
+       {\frac{k}{d} \left(1 - \frac{k}{d}\right)},
+
+    with variance :math:`\frac{4}{M^2} \sum_i (\hat\Phi_i - \bar\Phi)^2` (theorem 7 of [1]_).
+
+    References
+    ----------
+    .. [1] S. Nogueira, K. Sechidis and G. Brown, "On the Stability of Feature Selection
+       Algorithms", Journal of Machine Learning Research 18(174), 2018.
+
+    Examples
+    --------
+    >>> from sklime import importance_stability
+    >>> folds = [[0.9, 0.5, 0.1, 0.0], [0.8, 0.6, 0.0, 0.1], [0.7, 0.1, 0.6, 0.0]]
+    >>> stability = importance_stability(folds, k=2)
+    >>> round(stability.nogueira, 3), round(stability.jaccard, 3), round(stability.kendall, 3)
+    (0.333, 0.556, 0.556)
+    """
+    runs = check_array(
+        importances,
+        dtype=np.float64,
+        ensure_min_samples=2,
+        ensure_min_features=2,
+        input_name="importances",
+    )
+    n_features = runs.shape[1]
+    k = n_features // 2 if k is None else k
+    if k >= n_features:
+        raise ValueError(
+            "The 'k' parameter of importance_stability must be an int in the range "
+            f"[1, {n_features}). Got {k!r} instead."
+        )
+    selected = _most_important(runs, k)
+    stability, variance = _nogueira(selected)
+    half = float(norm.ppf((1 + level) / 2) * np.sqrt(variance))
+    return Bunch(
+        nogueira=stability,
+        nogueira_variance=variance,
+        nogueira_confint=(stability - half, stability + half),
+        jaccard=_mean_over_pairs(_jaccard(selected)),
+        kendall=_mean_over_pairs(_kendall(runs)),
+        spearman=_mean_over_pairs(_spearman(runs)),
+        k=k,
+    )
+
+
+def _most_important(runs: Array, k: int) -> Array:
+    """1 for the k largest importances of each run, else 0."""
+    selected = np.zeros_like(runs)
+    np.put_along_axis(selected, np.argsort(-runs, axis=1, kind="stable")[:, :k], 1.0, axis=1)
+    return selected
+
+
+def _nogueira(selected: Array) -> tuple[float, float]:
+    """Stability of the sets selected (n_runs, n_features), and its variance.
+
+    All sets have the same size here, for which the terms of the variance are simpler than in the
+    paper.
+    """
+    n_runs = len(selected)
+    frequency = selected.mean(axis=0)
+    share = frequency.mean()
+    chance = share * (1 - share)
+    spread = n_runs / (n_runs - 1) * np.mean(frequency * (1 - frequency))
+    terms = (selected * frequency).mean(axis=1) / chance
+    return float(1 - spread / chance), float(4 / n_runs * terms.var())
+
+
+def _jaccard(selected: Array) -> Array:
+    """Jaccard index of every pair of runs."""
+    both = selected @ selected.T
+    sizes = selected.sum(axis=1)
+    return np.asarray(both / (sizes[:, np.newaxis] + sizes - both))
+
+
+def _kendall(runs: Array) -> Array:
+    """Rank correlation tau-b of every pair of runs, all pairs at once."""
+    products = np.zeros((len(runs), len(runs)))
+    for column in range(runs.shape[1] - 1):
+        signs = np.sign(runs[:, column + 1 :] - runs[:, [column]])
+        products += signs @ signs.T
+    return _correlation(products)
+
+
+def _spearman(runs: Array) -> Array:
+    """Rank correlation rho of every pair of runs."""
+    ranks = rankdata(runs, axis=1)
+    ranks -= ranks.mean(axis=1, keepdims=True)
+    return _correlation(ranks @ ranks.T)
+
+
+def _correlation(products: Array) -> Array:
+    """From products of every pair of runs to correlations; NaN where a run has but one rank."""
+    sizes = np.sqrt(np.diag(products))
+    sizes[sizes == 0] = np.nan
+    return np.asarray(products / np.outer(sizes, sizes))
+
+
+def _mean_over_pairs(matrix: Array) -> float:
+    return float(matrix[np.triu_indices_from(matrix, k=1)].mean())
