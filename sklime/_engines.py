@@ -199,7 +199,8 @@ def _local_rows(
     (column, code), cell = np.unique(pairs, axis=1, return_inverse=True)
     cell = cell.reshape(codes.shape)
     drawn, inside = neighborhood.draw_near(uniforms[column], column, code, kernel_width)
-    stay, _ = own_bin_odds(neighborhood.bins.own_probabilities(codes), kernel_width)
+    own = neighborhood.bins.own_probabilities(codes)
+    stay, _ = own_bin_odds(own, kernel_width)
     row_bytes = n_rows * (24 * n_features + 2 * neighborhood.table.row_nbytes)
     batch = max(1, int(_working_memory() / effective_n_jobs(problem.n_jobs) / row_bytes))
     parts = []
@@ -209,7 +210,10 @@ def _local_rows(
         answer = problem.response(neighborhood.table.gather(rows))
         shape = (len(near), n_replicates, n_rows // n_replicates, -1)
         same = inside[near].reshape(len(near), n_features, *shape[1:3]).transpose(0, 2, 1, 3)
-        parts.append(difference_of_means(same, answer.reshape(shape), stay[start : start + batch]))
+        batch_rows = slice(start, start + batch)
+        parts.append(
+            difference_of_means(same, answer.reshape(shape), stay[batch_rows], own[batch_rows])
+        )
     return _joined(parts)
 
 
@@ -235,6 +239,7 @@ def _joined(parts: list[Surrogates]) -> Surrogates:
         np.concatenate([part.replicates for part in parts], axis=1),
         np.concatenate([part.intercepts for part in parts]),
         np.concatenate([part.scores for part in parts]),
+        np.concatenate([part.main_shares for part in parts]),
     )
 
 

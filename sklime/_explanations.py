@@ -197,7 +197,8 @@ class Explanations:
         """
         replicates, shares = self._outputs(labels)
         return sum(
-            share * cross_abs(replicates[..., k]) for k, share in enumerate(shares)
+            share * cross_abs(replicates[..., k], self.sample_weight)
+            for k, share in enumerate(shares)
         )  # type: ignore[return-value]
 
     def confint(

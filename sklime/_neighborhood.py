@@ -117,6 +117,59 @@ def _column_codes(
     return np.where(codes < 0, len(levels), np.where(codes == len(levels), len(levels) + 1, codes))
 
 
+@dataclass(frozen=True)
+class _Column:
+    """The inverse distribution function of a training column, by (bin, value).
+
+    Attributes
+    ----------
+    rows, codes : ndarrays of shape (n_entries,), of the smallest unsigned dtypes
+        Training rows in the order of (bin, value), and their bin numbers.
+    cumulative : ndarray of shape (n_entries,) or None
+        Weight of the training rows up to and with each entry; None: each row is an entry of 1.
+    """
+
+    rows: NDArray[np.unsignedinteger]
+    codes: NDArray[np.unsignedinteger]
+    cumulative: NDArray[np.float64] | None
+
+    @classmethod
+    def make(
+        cls,
+        order: NDArray[np.intp],
+        codes: NDArray[np.intp],
+        weight: NDArray[np.float64] | None,
+        values: NDArray[np.float64] | None,
+    ) -> "_Column":
+        """The column of these sorted rows, those of equal value made one if `values` are given.
+
+        A sparse table's columns are mostly zeros, and would not fit in memory one by one.
+        """
+        cumulative = None if weight is None else np.cumsum(weight)
+        if values is not None:
+            ordered = values[order]
+            last = np.flatnonzero(np.append(ordered[1:] != ordered[:-1], True))
+            cumulative = last + 1.0 if cumulative is None else cumulative[last]
+            order, codes = order[last], codes[last]
+        return cls(
+            order.astype(np.min_scalar_type(order.max())),
+            codes.astype(np.min_scalar_type(codes.max())),
+            cumulative,
+        )
+
+    def draw(
+        self, uniforms: NDArray[np.float64]
+    ) -> tuple[NDArray[np.unsignedinteger], NDArray[np.unsignedinteger]]:
+        """Training rows and bin numbers at uniform numbers in [0, 1)."""
+        if self.cumulative is None:
+            position = (uniforms * len(self.rows)).astype(np.intp)
+        else:
+            target = uniforms * self.cumulative[-1]
+            position = self.cumulative.searchsorted(target, side="right")
+        position = np.minimum(position, len(self.rows) - 1)
+        return self.rows[position], self.codes[position]
+
+
 class Neighborhood:
     """Bins of a training table and the law of the rows perturbed from it.
 
@@ -146,14 +199,12 @@ class Neighborhood:
         classifier: bool = True,
         sample_weight: NDArray[np.float64] | None = None,
     ) -> None:
-        n, d = table.n_rows, table.n_columns
         self.table = table
-        self._weight = sample_weight
-        self._order = np.empty((d, n), dtype=np.int32 if n < 2**31 else np.int64)
+        self._columns: list[_Column] = []
         cuts: list[NDArray[np.float64] | None] = []
         levels: list[list[Any] | None] = []
-        missing, sizes, probabilities, sorted_codes = [], [], [], []
-        for j in range(d):
+        missing, sizes, probabilities = [], [], []
+        for j in range(table.n_columns):
             values = table.values(j)
             if categorical[j] or values.dtype == object:
                 codes, column_levels = table.levels(j)
@@ -175,9 +226,8 @@ class Neighborhood:
             weight = None if sample_weight is None else sample_weight[order]
             count = np.bincount(codes, weights=weight, minlength=sizes[-1])
             probabilities.append(count / count.sum())
-            self._order[j] = order
-            sorted_codes.append(codes)
-        self._sorted_codes = np.array(sorted_codes, dtype=np.min_scalar_type(max(sizes)))
+            merged = values if table.kind == "sparse" else None
+            self._columns.append(_Column.make(order, codes, weight, merged))
         self.bins = Bins(
             tuple(cuts),
             tuple(levels),
@@ -204,19 +254,12 @@ class Neighborhood:
         codes : ndarray of shape (n_columns, m)
             The cells' bin numbers.
         """
-        columns = np.arange(len(self._order)) if columns is None else columns
-        n = self._order.shape[1]
-        if self._weight is None:
-            position = (uniforms * n).astype(np.intp)
-        else:
-            position = np.empty(uniforms.shape, dtype=np.intp)
-            for i, j in enumerate(columns):
-                cumulative = np.cumsum(self._weight[self._order[j]])
-                target = uniforms[i] * cumulative[-1]
-                position[i] = np.searchsorted(cumulative, target, side="right")
-        np.minimum(position, n - 1, out=position)
-        place = columns[:, None], position
-        return self._order[place], self._sorted_codes[place]
+        chosen = self._columns if columns is None else [self._columns[j] for j in columns]
+        rows = np.empty(uniforms.shape, dtype=max(column.rows.dtype for column in chosen))
+        codes = np.empty(uniforms.shape, dtype=max(column.codes.dtype for column in chosen))
+        for i, column in enumerate(chosen):
+            rows[i], codes[i] = column.draw(uniforms[i])
+        return rows, codes
 
     def draw_near(
         self,

@@ -78,7 +78,7 @@ def lime_weights(
             intercepts[i, k] = explanation.intercept[k]
         # lime keeps the score of the last output only.
         scores[i] = model.scores(own, weights[i], intercepts[i], kernel_width)
-    return Surrogates(weights[None], intercepts, scores)
+    return Surrogates(weights[None], intercepts, scores, np.full_like(scores, np.nan))
 
 
 class _Places(BaseDiscretizer):

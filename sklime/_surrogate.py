@@ -76,11 +76,15 @@ class Surrogates:
     intercepts : ndarray of shape (n_explained, n_outputs)
     scores : ndarray of shape (n_explained, n_outputs)
         Weighted R^2; NaN where the response does not vary.
+    main_shares : ndarray of shape (n_explained, n_outputs)
+        What each row shows of the share of main effects in the variance of the response; the mean
+        over rows is that share. NaN where the response does not vary.
     """
 
     replicates: NDArray[np.float64]
     intercepts: NDArray[np.float64]
     scores: NDArray[np.float64]
+    main_shares: NDArray[np.float64]
 
 
 def closed_form(
@@ -110,7 +114,8 @@ def closed_form(
     Sobol' rows both have the same error, and the known one saves a third of the work.
     """
     n_replicates, n_rows, n_outputs = pool.response.shape
-    inside, _ = own_bin_odds(bins.own_probabilities(codes), kernel_width)
+    own = bins.own_probabilities(codes)
+    inside, _ = own_bin_odds(own, kernel_width)
     gain = weight_gain(inside)
     center = pool.response.mean(axis=(0, 1))
     scale = _scale(pool.response - center, center)
@@ -143,11 +148,14 @@ def closed_form(
     if closes:
         replicates[..., -1] = -replicates[..., :-1].sum(axis=-1)
     mean = center + mean / n_replicates * scale
-    return summarize(replicates, mean, variance / n_replicates * scale**2, inside)
+    return summarize(replicates, mean, variance / n_replicates * scale**2, inside, own)
 
 
 def difference_of_means(
-    same: NDArray[np.bool_], response: NDArray[np.float64], inside: NDArray[np.float64]
+    same: NDArray[np.bool_],
+    response: NDArray[np.float64],
+    inside: NDArray[np.float64],
+    own: NDArray[np.float64],
 ) -> Surrogates:
     """LIME weights from neighbourhoods drawn from the kernel-weighted law itself.
 
@@ -158,8 +166,8 @@ def difference_of_means(
     same : ndarray of shape (n_explained, n_replicates, n_features, n_rows)
         Whether each drawn cell is in the explained row's own bin.
     response : ndarray of shape (n_explained, n_replicates, n_rows, n_outputs)
-    inside : ndarray of shape (n_explained, n_features)
-        Chance q of the own bin.
+    inside, own : ndarrays of shape (n_explained, n_features)
+        Chance of the own bin under the kernel and without it.
 
     Returns
     -------
@@ -172,7 +180,7 @@ def difference_of_means(
     covariance = np.matmul(same.astype(np.float64), centered) / n_rows
     replicates = (weight_gain(inside)[:, None, :, None] * covariance).swapaxes(0, 1)
     variance = (centered**2).mean(axis=(1, 2))
-    return summarize(replicates.copy(), mean.mean(axis=(1, 2)), variance, inside)
+    return summarize(replicates.copy(), mean.mean(axis=(1, 2)), variance, inside, own)
 
 
 def summarize(
@@ -180,8 +188,9 @@ def summarize(
     mean: NDArray[np.float64],
     variance: NDArray[np.float64],
     inside: NDArray[np.float64],
+    own: NDArray[np.float64],
 ) -> Surrogates:
-    """Intercept and R^2 that go with weights.
+    """Intercept, R^2 and share of main effects that go with weights.
 
     Parameters
     ----------
@@ -190,24 +199,42 @@ def summarize(
         Of the response under each row's kernel.
     inside : ndarray of shape (n_explained, n_features)
         Chance q of each own bin under the kernel.
+    own : ndarray of shape (n_explained, n_features)
+        Its chance p without the kernel.
 
     Notes
     -----
-    ``R^2 = sum_j beta_j^2 q_j (1 - q_j) / Var_w(f)``. The square of an estimate is too large by
-    its variance; the product of two independent replicates is not, so squares are averages of
-    such products where there are replicates.
+    ``R^2 = sum_j beta_j^2 q_j (1 - q_j) / Var_w(f)``. Under a flat kernel a weight is
+    ``m / (1 - p)`` with m the main effect of the bin, so that the mean over the rows of
+    ``sum_j (beta_j (1 - p_j))^2 / Var(f)`` is the share of main effects in the variance. R^2 is low
+    even where they are all there is, 1/3 at four bins and 1/9 at ten; the share is then 1 less
+    what varies inside bins.
+    """
+    squares = mean_square(replicates)
+    intercepts = mean - (replicates.mean(axis=0) * inside[..., None]).sum(axis=1)
+    varies = variance > 1e-20 * (1 + mean**2)
+
+    def share(factor: NDArray[np.float64]) -> NDArray[np.float64]:
+        explained = (squares * factor[..., None]).sum(axis=1)
+        unknown = np.full_like(variance, np.nan)
+        return np.divide(explained, variance, out=unknown, where=varies)
+
+    scores = np.minimum(share(inside * (1 - inside)), 1.0)
+    return Surrogates(replicates, intercepts, scores, share((1 - own) ** 2))
+
+
+def mean_square(replicates: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Squares of the mean over independent replicates, less what their noise adds.
+
+    The square of an estimate is too large by its variance; the product of two independent
+    estimates is not. With a single replicate it is the plain square.
     """
     n_replicates = len(replicates)
-    weights = replicates.mean(axis=0)
-    squares = weights**2
+    squares = replicates.mean(axis=0) ** 2
     if n_replicates > 1:
         noise = (replicates**2).sum(axis=0) - n_replicates * squares
         squares -= noise / (n_replicates * (n_replicates - 1))
-    intercepts = mean - (weights * inside[..., None]).sum(axis=1)
-    explained = (squares * (inside * (1 - inside))[..., None]).sum(axis=1)
-    varies = variance > 1e-20 * (1 + mean**2)
-    scores = np.divide(explained, variance, out=np.full_like(variance, np.nan), where=varies)
-    return Surrogates(replicates, intercepts, np.minimum(scores, 1.0))
+    return squares
 
 
 def weight_gain(inside: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -339,7 +366,7 @@ def fit_regressor(
             replicates[r, i] = fit[0]
             intercepts[i] += fit[1] / n_replicates
             scores[i] += fit[2] / n_replicates
-    return Surrogates(replicates, intercepts, scores)
+    return Surrogates(replicates, intercepts, scores, np.full_like(scores, np.nan))
 
 
 def weighted_regression(

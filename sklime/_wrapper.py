@@ -39,6 +39,7 @@ from sklearn.utils.validation import (
 from ._explain import explain
 from ._explanations import Explanations
 from ._importance import PARAMETERS, row_spread
+from ._response import class_values
 from ._table import Table
 
 _DELEGATED = ("predict", "predict_proba", "predict_log_proba", "decision_function", "score")
@@ -308,7 +309,7 @@ class LimeImportanceWrapper(MetaEstimatorMixin, BaseEstimator):
                 f"required by {type(self).__name__}."
             )
         settings = {name: getattr(self, name) for name in PARAMETERS}
-        classes = getattr(estimator, "classes_", None)
+        classes = class_values(estimator, self.response_method, X)
         if self.cv is None:
             folds = [_explain(estimator, X, y, sample_weight, settings)]
         else:
