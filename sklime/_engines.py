@@ -12,23 +12,32 @@ from sklearn import get_config
 from sklearn.utils.parallel import Parallel, delayed
 from threadpoolctl import threadpool_limits
 
-from ._neighborhood import Neighborhood, own_bin_odds, uniform_batches
+from ._interactions import Effects, fit_effects, kernel_moments, kernel_weights
+from ._neighborhood import Bins, Neighborhood, own_bin_odds
+from ._points import uniform_batches
 from ._response import Response
-from ._surrogate import Pool, Surrogates, closed_form, difference_of_means, fit_regressor
+from ._surrogate import (
+    Pool,
+    Surrogates,
+    closed_form,
+    difference_of_means,
+    fit_regressor,
+    summarize,
+)
 
 # Independent replicates of a neighbourhood. Their spread is the Monte-Carlo error, and products
 # of different ones are free of it. More replicates know the error better and make it larger.
 N_REPLICATES = 4
 
 # What "auto" means for num_samples and for max_samples.
-NUM_SAMPLES = {"shared": 8192, "local": 1024, "lime": 5000}
-MAX_SAMPLES = {"shared": 1000, "local": 100, "lime": 100}
+NUM_SAMPLES = {"shared": 8192, "pairwise": 8192, "local": 1024, "lime": 5000}
+MAX_SAMPLES = {"shared": 1000, "pairwise": 1000, "local": 100, "lime": 100}
 
 # "auto" takes the shared pool while the kernel leaves at least this share of it effective.
 MIN_EFFECTIVE = 0.1
 
 # What "auto" takes for a narrower kernel.
-NARROW_ENGINE = "local"
+NARROW_ENGINE = "pairwise"
 
 # Fewer explained rows than this are not worth a worker of their own.
 _LEAST_CHUNK = 64
@@ -63,10 +72,10 @@ class Problem:
 class Engine(Protocol):
     """A way to explain: first predict, then write the weights at any kernel width."""
 
-    def __init__(self, problem: Problem) -> None: ...
+    def __init__(self, problem: Problem, num_samples: int) -> None: ...
 
-    def sample(self, num_samples: int) -> None:
-        """Have that many model rows; a shared pool keeps the rows it has."""
+    def grow(self, num_samples: int) -> None:
+        """Go on to that many model rows; a shared pool keeps the rows it has."""
 
     def explain(self, kernel_width: float) -> Surrogates:
         """Weights of every row."""
@@ -75,11 +84,11 @@ class Engine(Protocol):
 class Shared:
     """One pool of rows and one prediction pass for all explanations."""
 
-    def __init__(self, problem: Problem) -> None:
+    def __init__(self, problem: Problem, num_samples: int) -> None:
         self._problem = problem
-        self._pool: Pool | None = None
+        self._pool = grow_pool(problem, None, num_samples)
 
-    def sample(self, num_samples: int) -> None:
+    def grow(self, num_samples: int) -> None:
         self._pool = grow_pool(self._problem, self._pool, num_samples)
 
     def explain(self, kernel_width: float) -> Surrogates:
@@ -92,13 +101,51 @@ class Shared:
         return _over_rows(problem, fit, problem.codes)
 
 
+class Pairwise:
+    """Main effects and pairs of the model from one pool, and from them weights at any width.
+
+    Half of the samples are Sobol' rows, for main effects. The others are plain random rows, as the
+    low bits of Sobol' rows alias pairs of columns; an eighth of these has a twin, the same bins
+    with other values, which tells variation inside bins from interactions of high order.
+    """
+
+    def __init__(self, problem: Problem, num_samples: int) -> None:
+        self._problem = problem
+        self._sobol: Pool | None = None
+        self._random: Pool | None = None
+        self._twins: NDArray[np.float64] | None = None
+        self.grow(num_samples)
+
+    def grow(self, num_samples: int) -> None:
+        problem, bins = self._problem, self._problem.neighborhood.bins
+        n_random = (num_samples - num_samples // 2) * 8 // 9
+        self._sobol = grow_pool(problem, self._sobol, num_samples // 2)
+        self._random = grow_pool(problem, self._random, n_random, sobol=False)
+        self._twins = grow_twins(problem, self._random, self._twins)
+        self.effects = fit_effects(
+            self._sobol.codes,
+            self._sobol.response,
+            self._random.codes,
+            self._random.response,
+            bins.offsets,
+            bins.probabilities,
+            twin_response=self._twins,
+            working_memory=int(_working_memory()),
+        )
+
+    def explain(self, kernel_width: float) -> Surrogates:
+        fit = partial(pairwise_weights, self.effects, self._problem.neighborhood.bins, kernel_width)
+        return _over_rows(self._problem, fit, self._problem.codes)
+
+
 class Local:
     """A neighbourhood for each row, drawn from its own kernel-weighted law."""
 
-    def __init__(self, problem: Problem) -> None:
+    def __init__(self, problem: Problem, num_samples: int) -> None:
         self._problem = problem
+        self.grow(num_samples)
 
-    def sample(self, num_samples: int) -> None:
+    def grow(self, num_samples: int) -> None:
         self._n_replicates, n_rows = _replicates(num_samples)
         n_features, seed = self._problem.codes.shape[1], self._problem.seed
         rows = range(n_rows)
@@ -116,10 +163,11 @@ class Local:
 class Lime:
     """The lime package, row by row."""
 
-    def __init__(self, problem: Problem) -> None:
+    def __init__(self, problem: Problem, num_samples: int) -> None:
         self._problem = problem
+        self.grow(num_samples)
 
-    def sample(self, num_samples: int) -> None:
+    def grow(self, num_samples: int) -> None:
         self._num_samples = num_samples
 
     def explain(self, kernel_width: float) -> Surrogates:
@@ -138,7 +186,12 @@ class Lime:
         return _over_rows(problem, fit, problem.codes, problem.predictions)
 
 
-ENGINES: dict[str, type[Engine]] = {"shared": Shared, "local": Local, "lime": Lime}
+ENGINES: dict[str, type[Engine]] = {
+    "shared": Shared,
+    "pairwise": Pairwise,
+    "local": Local,
+    "lime": Lime,
+}
 
 
 def grow_pool(
@@ -166,13 +219,14 @@ def grow_pool(
     new = range(0 if pool is None else pool.codes.shape[1], n_rows)
     # A drawn cell passes as a uniform number, a rank, a row number and twice as a value.
     row_bytes = 40 * n_features + 2 * neighborhood.table.row_nbytes
-    most = max(1, int(_working_memory() / row_bytes))
+    pool_bytes = n_replicates * len(new) * n_features * problem.codes.itemsize
+    memory = max(_working_memory() - pool_bytes, _working_memory() / 8)
+    most = max(1, int(memory / row_bytes))
+    batches = uniform_batches(n_features, n_replicates, new, most, problem.seed, sobol=sobol)
     codes = np.empty((n_replicates * len(new), n_features), dtype=problem.codes.dtype)
     response = np.empty((n_replicates * len(new), n_outputs))
     start = 0
-    for uniforms in uniform_batches(
-        n_features, n_replicates, new, most, problem.seed, sobol=sobol
-    ):
+    for uniforms in batches:
         rows, drawn = neighborhood.draw(uniforms)
         batch = slice(start, start + uniforms.shape[1])
         codes[batch] = drawn.T
@@ -181,6 +235,29 @@ def grow_pool(
     shape = (n_replicates, len(new), -1)
     drawn_pool = Pool(codes.reshape(shape), response.reshape(shape))
     return drawn_pool if pool is None else pool.extended(drawn_pool)
+
+
+def grow_twins(
+    problem: Problem, pool: Pool, twins: NDArray[np.float64] | None
+) -> NDArray[np.float64]:
+    """Response for twins of the first eighth of each replicate's rows of a pool.
+
+    Returns
+    -------
+    ndarray of shape (n_replicates, n_twins, n_outputs)
+    """
+    neighborhood = problem.neighborhood
+    n_replicates, n_rows, n_features = pool.codes.shape
+    done = 0 if twins is None else twins.shape[1]
+    new = range(done, max(1, n_rows // 8))
+    codes = pool.codes[:, new.start : new.stop]
+    uniforms = np.random.default_rng([problem.seed, done, 2]).random(codes.shape)
+    rows = neighborhood.redraw(
+        uniforms.reshape(-1, n_features).T, codes.reshape(-1, n_features).T
+    )
+    response = problem.response(neighborhood.table.gather(rows))
+    more = response.reshape(n_replicates, len(new), -1)
+    return more if twins is None else np.concatenate([twins, more], axis=1)
 
 
 def _local_rows(
@@ -215,6 +292,16 @@ def _local_rows(
             difference_of_means(same, answer.reshape(shape), stay[batch_rows], own[batch_rows])
         )
     return _joined(parts)
+
+
+def pairwise_weights(
+    effects: Effects, bins: Bins, kernel_width: float, codes: NDArray[np.unsignedinteger]
+) -> Surrogates:
+    """LIME weights of every row of `codes` from the main effects and pairs of the model."""
+    own = bins.own_probabilities(codes)
+    inside, _ = own_bin_odds(own, kernel_width)
+    mean, variance = kernel_moments(effects, codes, kernel_width)
+    return summarize(kernel_weights(effects, codes, kernel_width), mean, variance, inside, own)
 
 
 def _over_rows(

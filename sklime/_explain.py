@@ -9,18 +9,31 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import _safe_indexing, check_random_state, resample
-from sklearn.utils.validation import _check_sample_weight
+from sklearn.utils.validation import _check_sample_weight, check_consistent_length
 
-from ._engines import ENGINES, MAX_SAMPLES, MIN_EFFECTIVE, NARROW_ENGINE, NUM_SAMPLES, Problem
+from ._columns import categorical_mask, group_masks
+from ._engines import (
+    ENGINES,
+    MAX_SAMPLES,
+    MIN_EFFECTIVE,
+    NARROW_ENGINE,
+    NUM_SAMPLES,
+    Pairwise,
+    Problem,
+)
 from ._explanations import Explanations
+from ._interactions import variance_split
 from ._neighborhood import Neighborhood, effective_sample_size
 from ._response import choose_response, class_values, estimator_type
 from ._surrogate import Surrogates
-from ._table import Table, categorical_mask
-from .exceptions import LowFidelityWarning
+from ._table import Table
+from .exceptions import HigherOrderWarning, LowFidelityWarning
 
 # Less than this share of the variance in main effects, and importances of main effects mislead.
 LOW_FIDELITY = 0.25
+
+# More than this share of the variance in higher orders, and pairs do not tell the model.
+HIGHER_ORDERS = 0.25
 
 
 def explain(
@@ -42,6 +55,7 @@ def explain(
     model_regressor: Any,
     num_features: int | None,
     values: str,
+    feature_groups: dict[Any, Any] | None,
     aggregation: str | Callable[..., Any],
     engine: str,
     tol: float | None,
@@ -54,15 +68,19 @@ def explain(
 
     `candidates` are the positions of the rows that may be explained (a fold's held-out rows), and
     `classes` all classes, of which a fold's model may lack some. `aggregation` and `labels` say
-    whose error `tol` bounds.
+    whose error `tol` bounds. `feature_groups` are checked, before the model is asked anything.
     """
     rng = check_random_state(random_state)
     seed = int(rng.randint(np.iinfo(np.int32).max))  # first: the rows explained change no draw
     table = Table(X)
+    training_table = table if training_data is None else Table(training_data)
+    _check_tables(table, training_table, y)
     weight = _row_weights(sample_weight, X)
+    if feature_groups is not None:
+        group_masks(table, feature_groups)
     classifier = estimator_type(estimator) == "classifier"
     neighborhood = _make_neighborhood(
-        table if training_data is None else Table(training_data),
+        training_table,
         weight if training_data is None else None,
         y,
         classifier=classifier,
@@ -85,6 +103,7 @@ def explain(
     if classes is None:
         classes = class_values(estimator, response_method, neighborhood.table.native)
     response, predictions = choose_response(estimator, response_method, data, classes)
+    n_samples = NUM_SAMPLES[engine] if num_samples == "auto" else int(num_samples)
     sampler = ENGINES[engine](
         Problem(
             neighborhood=neighborhood,
@@ -94,13 +113,15 @@ def explain(
             model_regressor=model_regressor,
             seed=seed,
             n_jobs=n_jobs,
-        )
+        ),
+        n_samples,
     )
+    main_shares: dict[float, NDArray[np.float64]] = {}
 
     def explanations(width: float, effective: float, n_samples: int) -> Explanations:
         surrogates = sampler.explain(width)
-        if engine == "shared":
-            _warn_of_low_fidelity(surrogates.main_shares)
+        if effective >= MIN_EFFECTIVE:  # a narrower kernel sees more than main effects
+            main_shares[width] = surrogates.main_shares
         _shape_weights(surrogates, neighborhood.bins.own_probabilities(codes), values, num_features)
         return Explanations(
             replicates=surrogates.replicates,
@@ -119,21 +140,22 @@ def explain(
             codes=codes,
             engine=engine,
             kernel_width=width,
+            num_features=num_features,
             num_samples=n_samples,
             effective_sample_size=effective,
+            effects=(sampler.effects,) if isinstance(sampler, Pairwise) else (),
+            values=values,
         )
 
-    n_samples = NUM_SAMPLES[engine] if num_samples == "auto" else int(num_samples)
     while True:
-        sampler.sample(n_samples)
         results = [
             explanations(*width, n_samples) for width in zip(widths, effective, strict=True)
         ]
         if tol is None:
-            return results
+            break
         error = max(result.relative_error(aggregation, labels) for result in results)
         if error <= tol:
-            return results
+            break
         if 2 * n_samples > max_num_samples:
             warnings.warn(
                 f"With {n_samples} samples the largest standard error is {error:.2g} of the range "
@@ -141,19 +163,38 @@ def explain(
                 ConvergenceWarning,
                 stacklevel=2,
             )
-            return results
+            break
         n_samples *= 2
+        sampler.grow(n_samples)
+    _warn_of_low_fidelity(list(main_shares.values()))
+    if isinstance(sampler, Pairwise):
+        _warn_of_higher_orders(variance_split(sampler.effects)[2])
+    return results
 
 
-def _warn_of_low_fidelity(main_shares: NDArray[np.float64]) -> None:
-    """Warn where the shared pool's wide kernel shows little of the model."""
-    known = main_shares[np.isfinite(main_shares)]
-    if known.size and known.mean() < LOW_FIDELITY:
+def _warn_of_low_fidelity(main_shares: list[NDArray[np.float64]]) -> None:
+    """Warn, once, where a wide kernel shows little of the model; one array for each width."""
+    known = [shares[np.isfinite(shares)] for shares in main_shares]
+    lowest = min((shares.mean() for shares in known if shares.size), default=1.0)
+    if lowest < LOW_FIDELITY:
         warnings.warn(
-            f"The columns by themselves explain {max(known.mean(), 0):.0%} of the response's variance: "
-            "the rest is interactions, which the default kernel does not see. A narrower "
-            "kernel_width, such as 0.4, takes the pairwise engine, which does.",
+            f"The bins of single columns explain {max(lowest, 0):.0%} of the response's variance. The "
+            "rest is interactions, which so wide a kernel does not see, or changes inside bins. A "
+            "narrower kernel_width, such as 0.4, takes the pairwise engine, which sees interactions "
+            "and tells the two apart (variance_shares); discretizer='decile' has finer bins.",
             LowFidelityWarning,
+            stacklevel=2,
+        )
+
+
+def _warn_of_higher_orders(shares: NDArray[np.float64]) -> None:
+    """Warn where main effects and pairs leave much of the model out."""
+    known = shares[np.isfinite(shares)]
+    if known.size and known.mean() > HIGHER_ORDERS:
+        warnings.warn(
+            f"Interactions of three columns or more are {known.mean():.0%} of the response's "
+            "variance, and weights by engine='pairwise' leave them out. engine='local' sees them.",
+            HigherOrderWarning,
             stacklevel=2,
         )
 
@@ -167,6 +208,8 @@ def _shape_weights(
     """Make weights contributions, and set all but each row's largest to 0, in place."""
     replicates = surrogates.replicates
     if values == "contributions":
+        # The surrogate's prediction at the row, intercept plus weights, stays what it was.
+        surrogates.intercepts[...] += (own[..., None] * replicates.mean(axis=0)).sum(axis=1)
         replicates *= (1 - own)[..., None]
     if num_features is not None and num_features < replicates.shape[2]:
         size = np.abs(replicates.mean(axis=0))
@@ -179,6 +222,26 @@ def _feature_names(table: Table) -> NDArray[np.object_]:
     if table.names is not None:
         return table.names
     return np.array([f"x{j}" for j in range(table.n_columns)], dtype=object)
+
+
+def _check_tables(table: Table, training_table: Table, y: Any) -> None:
+    """Refuse tables without cells or of other columns than the training table, and a short y."""
+    check_consistent_length(table.native, y)
+    for size, what in ((table.n_rows, "sample"), (table.n_columns, "feature")):
+        if size == 0:
+            shape = (table.n_rows, table.n_columns)
+            raise ValueError(
+                f"Found array with 0 {what}(s) (shape={shape}) while a minimum of 1 is required."
+            )
+    if table.n_columns != training_table.n_columns:
+        raise ValueError(
+            f"X has {table.n_columns} features, but the training table has "
+            f"{training_table.n_columns} features."
+        )
+    if not np.array_equal(_feature_names(table), _feature_names(training_table)):
+        raise ValueError(
+            "The feature names of X must be those of the training table, in the same order."
+        )
 
 
 def _row_weights(sample_weight: ArrayLike | None, X: Any) -> NDArray[np.float64] | None:
@@ -207,6 +270,11 @@ def _make_neighborhood(
         present = np.flatnonzero(weight)
         table, weight = Table(table.take(present)), weight[present]
         y = None if y is None else _safe_indexing(y, present)
+    if table.n_rows < 2:
+        raise ValueError(
+            f"Found array with {table.n_rows} sample(s) (shape={(table.n_rows, table.n_columns)}) "
+            "while a minimum of 2 is required to draw from. Pass training_data to explain one row."
+        )
     return Neighborhood(
         table,
         categorical=categorical_mask(table, categorical_features),

@@ -1,11 +1,12 @@
 """The explanations of many rows, and what can be read off them."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from sklearn.utils import Bunch
 
 from ._aggregation import (
     SIGNED,
@@ -17,11 +18,22 @@ from ._aggregation import (
     noise_floor,
     submodular_pick,
 )
+from ._columns import group_masks
 from ._export import html, to_frame, to_lime, to_shap
+from ._interactions import Effects, interaction_strength, interaction_table, variance_split
 from ._neighborhood import Bins
 from ._table import Table
 
 _ALONE = np.ones(1)  # what the only output counts
+
+
+class Interaction(NamedTuple):
+    """A pair of columns with the strength of its interaction."""
+
+    first: str
+    second: str
+    strength: float
+    sem: float
 
 
 @dataclass(eq=False, repr=False, kw_only=True)
@@ -62,10 +74,17 @@ class Explanations:
         The bins of the rows explained.
     engine : {"shared", "pairwise", "local", "lime"}
     kernel_width : float
+    num_features : int or None
+        Weights kept in each row.
     num_samples : int
         Model rows of the pool, or of each row's neighbourhood.
     effective_sample_size : float
         Share of a shared pool that the kernel leaves effective, in (0, 1].
+    effects : tuple of Effects
+        Main and pair effects of each model (one, or one for each fold), by the engine "pairwise";
+        empty otherwise.
+    values : {"weights", "contributions"}
+        What the weights are.
     """
 
     replicates: NDArray[np.float64]
@@ -85,8 +104,11 @@ class Explanations:
     codes: NDArray[np.unsignedinteger]
     engine: str
     kernel_width: float
+    num_features: int | None
     num_samples: int
     effective_sample_size: float
+    effects: tuple[Effects, ...] = ()
+    values: str = "weights"
 
     def __post_init__(self) -> None:
         self.weights = self.replicates.mean(axis=0)
@@ -113,6 +135,7 @@ class Explanations:
             population=sum(part.population for part in parts),
             codes=joined("codes"),
             num_samples=max(part.num_samples for part in parts),
+            effects=sum((part.effects for part in parts), ()),
             effective_sample_size=float(np.mean([part.effective_sample_size for part in parts])),
         )
 
@@ -189,6 +212,50 @@ class Explanations:
             ]
         )
 
+    def group_importances(
+        self,
+        feature_groups: Mapping[Any, Any],
+        aggregation: str | Callable[..., Any] = "mean_abs",
+        labels: str | ArrayLike = "all",
+    ) -> dict[Any, float]:
+        """One importance for each group of columns, as if a group were one column.
+
+        A row's signed contributions (weight times 1 less the training frequency of the row's own
+        bin, whatever `values` is) are summed over the group before their size is taken. So the
+        dummy columns of a category have the contributions of the category itself.
+
+        Parameters
+        ----------
+        feature_groups : dict
+            Name -> columns, by name or by number. Groups may share columns, and need not have all;
+            within one a column counts once.
+        aggregation, labels
+            As in :meth:`importances`.
+
+        Returns
+        -------
+        importances : dict
+            Name -> importance.
+
+        Raises
+        ------
+        ValueError
+            If a group has no columns, or one that the table has not.
+        """
+        if not feature_groups:
+            return {}
+        outside = np.ones(self.codes.shape)
+        if self.values == "weights":
+            outside -= self.bins.own_probabilities(self.codes)
+        sums = [
+            (self.replicates[:, :, mask] * outside[:, mask, None]).sum(axis=2)
+            for mask in group_masks(Table(self.data), feature_groups).values()
+        ]
+        grouped = replace(self, replicates=np.stack(sums, axis=2))
+        return dict(
+            zip(feature_groups, grouped.importances(aggregation, labels).tolist(), strict=True)
+        )
+
     def magnitudes(self, labels: str | ArrayLike = "all") -> NDArray[np.float64]:
         """Size of each row's weights over the outputs, (n_explained, n_features).
 
@@ -199,7 +266,7 @@ class Explanations:
         return sum(
             share * cross_abs(replicates[..., k], self.sample_weight)
             for k, share in enumerate(shares)
-        )  # type: ignore[return-value]
+        )
 
     def confint(
         self,
@@ -269,6 +336,11 @@ class Explanations:
         replicates, shares = self._outputs(labels, signed=True)
         return direction(replicates.mean(axis=0) @ shares, self.sample_weight)
 
+    def has_direction(self, labels: str | ArrayLike = "all") -> bool:
+        """Whether the weights of `labels` have a sign: not those of all of three classes or more."""
+        every = isinstance(labels, str) and labels == "all"
+        return not every or self.classes is None or len(self.classes) <= 2
+
     def fidelity(self) -> dict[str, NDArray[np.float64]]:
         """Distribution over the rows of R^2, each of shape (n_outputs,).
 
@@ -278,6 +350,126 @@ class Explanations:
         quantiles = np.nanquantile(self.scores, [0, 0.25, 0.5, 0.75, 1], axis=0)
         names = ("min", "q25", "median", "q75", "max")
         return {"mean": np.nanmean(self.scores, axis=0), **dict(zip(names, quantiles, strict=True))}
+
+    @property
+    def interactions(self) -> NDArray[np.float64]:
+        """Strength of every pair of columns, (n_features, n_features), symmetric.
+
+        The standard deviation over the table of what the pair adds to the response beyond the sum
+        of its columns' own effects, in units of the response, over all outputs. 0 for a pair that
+        does not rise above the noise.
+
+        Raises
+        ------
+        AttributeError
+            If the engine was not "pairwise".
+        """
+        return self._interaction_strength()[0]
+
+    @property
+    def interactions_sem(self) -> NDArray[np.float64]:
+        """Standard errors of :attr:`interactions`."""
+        return self._interaction_strength()[1]
+
+    @property
+    def variance_shares(self) -> dict[str, NDArray[np.float64]]:
+        """Split of the response's variance over the pool, for each output, (n_outputs,).
+
+        "main" effects of the columns' bins, "pairs", "higher" orders of three columns and more, and
+        "within" bins, what the bins are too coarse for; they sum to 1.
+
+        Raises
+        ------
+        AttributeError
+            If the engine was not "pairwise".
+        """
+        shares = np.mean([variance_split(effects) for effects in self._effects()], axis=0)
+        return dict(zip(("main", "pairs", "higher", "within"), shares, strict=True))
+
+    def top_interactions(self, k: int = 10) -> list[Interaction]:
+        """The `k` strongest pairs of columns, strongest first; pairs of strength 0 are left out.
+
+        Parameters
+        ----------
+        k : int, default=10
+
+        Returns
+        -------
+        pairs : list of (first, second, strength, sem)
+            Named tuples with two column names, the strength and its standard error.
+        """
+        strength, sem = self._interaction_strength()
+        first, second = np.triu_indices(len(strength), 1)
+        order = np.argsort(-strength[first, second], kind="stable")[:k]
+        names = self.feature_names
+        return [
+            Interaction(names[i], names[j], float(strength[i, j]), float(sem[i, j]))
+            for i, j in zip(first[order], second[order], strict=True)
+            if strength[i, j] > 0
+        ]
+
+    def interaction_table(self, first: int | str, second: int | str, label: Any = None) -> Bunch:
+        """What one pair of columns adds to the response, for each bin of one and of the other.
+
+        Parameters
+        ----------
+        first, second : int or str
+            Two columns, by number or name.
+        label : class value or output, default=None
+            The output; None is the second class of a binary classifier, or the only output.
+
+        Returns
+        -------
+        table : :class:`~sklearn.utils.Bunch`
+            effects, sem : ndarrays of shape (n_bins of first, n_bins of second)
+                In units of the response; the mean over either column is 0.
+            rows, columns : list of str
+                Labels of the bins of `first` and of `second`.
+        """
+        i, j = self._column(first), self._column(second)
+        if i == j:
+            raise ValueError(f"The 'second' parameter must be another column. Got {second!r} twice.")
+        k = self._output(label)
+        tables = [interaction_table(effects, i, j) for effects in self._effects()]
+        return Bunch(
+            effects=np.mean([table[..., k] for table, _ in tables], axis=0),
+            sem=np.sqrt(np.sum([sem[..., k] ** 2 for _, sem in tables], axis=0)) / len(tables),
+            rows=self.bins.labels(i),
+            columns=self.bins.labels(j),
+        )
+
+    def _effects(self) -> tuple[Effects, ...]:
+        if not self.effects:
+            raise AttributeError(
+                f"Interactions come with engine='pairwise'. Got engine={self.engine!r} instead."
+            )
+        return self.effects
+
+    def _interaction_strength(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Strengths of pairs over all outputs and models, with standard errors."""
+        parts = [interaction_strength(effects) for effects in self._effects()]
+        strength = np.mean([strength @ self.output_shares for strength, _ in parts], axis=0)
+        errors = [(sem @ self.output_shares) ** 2 for _, sem in parts]
+        return strength, np.sqrt(np.sum(errors, axis=0)) / len(parts)
+
+    def _column(self, column: int | str) -> int:
+        """Number of a column given by number or name."""
+        names = self.feature_names.tolist()
+        if column in names:
+            return names.index(column)
+        if not isinstance(column, str) and -len(names) <= column < len(names):
+            return int(column) % len(names)
+        raise ValueError(f"A column must be a name or number of one of {names}. Got {column!r}.")
+
+    def _output(self, label: Any) -> int:
+        """Number of the output of a label; by default the second of two classes, or the only one."""
+        if label is not None:
+            return self._label_positions(label)[0]
+        if len(self.output_names) > 2 or (len(self.output_names) == 2 and self.classes is None):
+            raise ValueError(
+                f"The 'label' parameter must be one of {self.output_names.tolist()}. Got None instead."
+            )
+        return len(self.output_names) - 1
 
     def pick(self, n: int, num_features: int = 10) -> NDArray[np.intp]:
         """Rows that together show the model: submodular pick.
@@ -315,17 +507,31 @@ class Explanations:
         Returns
         -------
         frame : dataframe
-            polars if the rows explained came in polars, else pandas.
+            Of the library of the rows explained; pandas for arrays.
         """
         return to_frame(self)
 
-    def to_shap(self) -> Any:
-        """The weights as a `shap.Explanation`, which shap's plots take."""
-        return to_shap(self)
+    def to_shap(self, *, label: Any = None) -> Any:
+        """The weights as a `shap.Explanation`, which shap's plots take.
 
-    def to_lime(self, i: int) -> Any:
-        """The explanation of the i-th row explained as a `lime.explanation.Explanation`."""
-        return to_lime(self, i)
+        Parameters
+        ----------
+        label : class value or output, default=None
+            One output. None is the second class of a binary classifier, else all outputs.
+        """
+        return to_shap(self, label=label)
+
+    def to_lime(self, i: int, *, label: Any = None) -> Any:
+        """The explanation of the i-th row explained as a `lime.explanation.Explanation`.
+
+        Parameters
+        ----------
+        i : int
+            Position among the rows explained.
+        label : class value or output, default=None
+            One output; a regressor with several needs it. None is every class.
+        """
+        return to_lime(self, i, label=label)
 
     def _repr_html_(self) -> str:
         return html(self)
@@ -344,7 +550,8 @@ class Explanations:
             bias_correction=bias_correction,
             sample_weight=self.sample_weight,
             population=self.population,
-            row_classes=self.predictions.argmax(axis=1),
+            row_classes=None if self.classes is None else self.predictions.argmax(axis=1),
+            num_features=self.num_features,
         )
 
     def _outputs(
@@ -354,7 +561,7 @@ class Explanations:
         if isinstance(labels, str) and labels == "all":
             if signed and self.classes is not None:
                 # Over the classes signed weights sum to 0.
-                if len(self.classes) > 2:
+                if not self.has_direction():
                     raise ValueError(
                         "The 'labels' parameter must be 'predicted' or classes of the model for an "
                         "aggregation that keeps signs. Got 'all' instead."

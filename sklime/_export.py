@@ -254,11 +254,12 @@ def _bin_texts(explanations: Explanations, i: int, values: list[str]) -> list[st
 _STYLE = """<style>
 .sklime-explanations {font-size: 13px; line-height: 1.4; max-width: 640px}
 .sklime-explanations p {margin: 4px 0}
-.sklime-explanations table {border-collapse: collapse; table-layout: auto; width: 100%; margin: 6px 0;
-  color: inherit; font-size: inherit}
+.sklime-explanations table {border-collapse: collapse; table-layout: auto; width: 100%;
+  margin: 6px 0; color: inherit; font-size: inherit}
 .sklime-explanations tr, .sklime-explanations td {background: none; border: 0}
-.sklime-explanations td {padding: 1px 8px 1px 0; text-align: left; white-space: nowrap; width: 1%}
-.sklime-explanations td.name {max-width: 260px; overflow: hidden; text-overflow: ellipsis}
+.sklime-explanations td {padding: 1px 8px 1px 0; white-space: nowrap; width: 1%}
+.sklime-explanations td.name {text-align: left; max-width: 260px; overflow: hidden;
+  text-overflow: ellipsis}
 .sklime-explanations td.number {text-align: right; font-variant-numeric: tabular-nums}
 .sklime-explanations td.track {width: auto}
 .sklime-explanations .bar {background: #0072B2; height: 11px; min-width: 1px}

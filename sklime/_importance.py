@@ -39,6 +39,7 @@ PARAMETERS: dict[str, list[Any]] = {
     "model_regressor": [HasMethods(["fit", "predict"]), None],
     "num_features": [Interval(Integral, 1, None, closed="left"), None],
     "values": [StrOptions({"weights", "contributions"})],
+    "feature_groups": [dict, None],
     "aggregation": [StrOptions(set(AGGREGATIONS)), callable],
     "engine": [StrOptions({"auto", *ENGINES})],
     "tol": [Interval(Real, 0, None, closed="neither"), None],
@@ -78,6 +79,7 @@ def lime_importance(
     model_regressor: Any = None,
     num_features: int | None = None,
     values: str = "weights",
+    feature_groups: dict[Any, Any] | None = None,
     aggregation: str | Callable[..., Any] = "mean_abs",
     engine: str = "auto",
     tol: float | None = None,
@@ -140,6 +142,9 @@ def lime_importance(
         LIME weights, or contributions: the weight times 1 less the training frequency of the row's
         own bin. Contributions are on one scale for columns of all kinds; for an additive model
         they are SHAP values (up to the variation inside bins).
+    feature_groups : dict, default=None
+        Name of a group -> its columns, by name or number: columns that are one thing, such as the
+        dummies of a category. See :meth:`Explanations.group_importances`.
     aggregation : str or callable, default="mean_abs"
         How the rows' weights become importances: "mean_abs", "rms", "median_abs", "max_abs",
         "mean", "sum", "splime", "normlime", "homogeneity", "frequency", or a function from a matrix
@@ -175,6 +180,8 @@ def lime_importance(
             Size of each row's weights, free of the neighbourhood's noise on average.
         explanations : Explanations
             The weights of every row, and all that goes with them.
+        group_importances : dict
+            Name of a group -> importance. Only with `feature_groups`.
 
     Raises
     ------
@@ -198,7 +205,7 @@ def lime_importance(
     """
     widths = kernel_width if np.ndim(kernel_width) else [kernel_width]
     results = [
-        as_bunch(explanations, aggregation, labels)
+        as_bunch(explanations, aggregation, labels, feature_groups)
         for explanations in explain(
             estimator,
             X,
@@ -215,6 +222,7 @@ def lime_importance(
             model_regressor=model_regressor,
             num_features=num_features,
             values=values,
+            feature_groups=feature_groups,
             aggregation=aggregation,
             engine=engine,
             tol=tol,
@@ -228,18 +236,26 @@ def lime_importance(
 
 
 def as_bunch(
-    explanations: Explanations, aggregation: str | Callable[..., Any], labels: str | ArrayLike
+    explanations: Explanations,
+    aggregation: str | Callable[..., Any],
+    labels: str | ArrayLike,
+    feature_groups: dict[Any, Any] | None,
 ) -> Bunch:
     """The importances of explanations, as :func:`lime_importance` returns them."""
     magnitudes = explanations.magnitudes(labels)
     estimate = explanations.estimate(aggregation, labels)
-    return Bunch(
+    result = Bunch(
         importances_mean=estimate.values,
         importances_std=row_spread(magnitudes, explanations.sample_weight),
         importances_sem=estimate.sem,
         importances=magnitudes.T,
         explanations=explanations,
     )
+    if feature_groups is not None:
+        result.group_importances = explanations.group_importances(
+            feature_groups, aggregation, labels
+        )
+    return result
 
 
 def row_spread(

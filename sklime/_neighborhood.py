@@ -6,23 +6,20 @@ through the inverse of the column's distribution function does both, so every va
 is asked about is a value it was trained on.
 """
 
-import itertools
-import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import qmc
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
 from ._table import Table
 
-DISCRETIZERS = {"quartile": 4, "decile": 10, "entropy": None}
+# Number of equally frequent bins; "entropy" grows a tree instead.
+DISCRETIZERS = {"quartile": 4, "decile": 10, "entropy": 0}
 
-# The most columns for which Sobol' direction numbers are tabulated.
-_MAX_SOBOL_COLUMNS = qmc.Sobol.MAXDIM
 
 
 @dataclass(frozen=True)
@@ -42,6 +39,8 @@ class Bins:
         Column j owns the flat bins ``offsets[j]:offsets[j + 1]``.
     probabilities : ndarray of shape (n_bins,)
         Training frequency of each flat bin; sums to 1 within a column.
+    units : tuple of str
+        What each column's numbers stand for: "number", "bool", "date" or "duration".
     """
 
     cuts: tuple[NDArray[np.float64] | None, ...]
@@ -49,6 +48,7 @@ class Bins:
     missing: NDArray[np.bool_]
     offsets: NDArray[np.intp]
     probabilities: NDArray[np.float64]
+    units: tuple[str, ...]
 
     @property
     def n_features(self) -> int:
@@ -72,32 +72,50 @@ class Bins:
         columns = np.split(self.probabilities, self.offsets[1:-1])
         return np.concatenate([np.cumsum(column) - column for column in columns])
 
-    def own_probabilities(
+    def flat(
         self, codes: NDArray[np.integer], columns: NDArray[np.intp] | slice = slice(None)
-    ) -> NDArray[np.float64]:
-        """Training frequencies of bins given by number, in the shape of `codes`; 0 for unseen ones.
+    ) -> NDArray[np.intp]:
+        """Flat bins of bins given by number, in the shape of `codes`; n_bins for unseen ones.
 
         `columns` are the columns of the last axis of `codes`, all of them by default.
         """
         flat = codes + self.offsets[:-1][columns]
-        seen = flat < self.offsets[1:][columns]
-        return np.where(seen, self.probabilities[np.where(seen, flat, 0)], 0.0)
+        return np.where(flat < self.offsets[1:][columns], flat, len(self.probabilities))
+
+    def own_probabilities(
+        self, codes: NDArray[np.integer], columns: NDArray[np.intp] | slice = slice(None)
+    ) -> NDArray[np.float64]:
+        """Training frequencies of bins given as for :meth:`flat`; 0 for unseen ones."""
+        return np.append(self.probabilities, 0.0)[self.flat(codes, columns)]
 
     def labels(self, j: int) -> list[str]:
         """One label for each bin of column j: an interval, a level or "missing"."""
-        cuts, levels = self.cuts[j], self.levels[j]
+        cuts, levels, unit = self.cuts[j], self.levels[j], self.units[j]
         if levels is not None:
-            labels = [str(level) for level in levels]
+            labels = [str(v) if unit == "number" else _text(v, unit) for v in levels]
         else:
-            labels = _interval_labels([] if cuts is None else cuts.tolist())
+            labels = _interval_labels([] if cuts is None else cuts.tolist(), unit)
         return [*labels, "missing"] if self.missing[j] else labels
 
 
-def _interval_labels(cuts: list[float]) -> list[str]:
+def _text(value: float, unit: str) -> str:
+    """A number as what it stands for; whole ones without decimals."""
+    if unit == "bool":
+        return str(bool(value))
+    if unit == "date":
+        return str(np.datetime_as_string(np.datetime64(round(value / 1e3), "us"), unit="auto"))
+    if unit == "duration":
+        return str(timedelta(microseconds=value / 1e3))
+    return f"{value:.0f}" if value.is_integer() and abs(value) < 1e15 else f"{value:.4g}"
+
+
+def _interval_labels(cuts: list[float], unit: str) -> list[str]:
     """Texts of the intervals between cuts, in lime's notation."""
     if not cuts:
         return ["any"]
-    texts = [f"{cut:.4g}" for cut in cuts]
+    if unit == "bool":
+        return ["False", "True"]
+    texts = [_text(cut, unit) for cut in cuts]
     if len(set(texts)) < len(texts):  # cuts closer than four digits tell apart
         texts = [repr(cut) for cut in cuts]
     inner = [f"{low} < x <= {high}" for low, high in zip(texts[:-1], texts[1:], strict=True)]
@@ -109,7 +127,7 @@ def _column_codes(
 ) -> NDArray[np.intp]:
     """Bin numbers of one column; missing values come after the last regular bin, unseen ones last."""
     if levels is None:
-        values = table.values(j)
+        values = table.numbers(j)
         regular = 1 if cuts is None else len(cuts) + 1
         codes = np.searchsorted(np.empty(0) if cuts is None else cuts, values, side="left")
         return np.where(np.isnan(values), regular, codes)
@@ -234,6 +252,7 @@ class Neighborhood:
             np.array(missing),
             np.concatenate([[0], np.cumsum(sizes)]),
             np.concatenate(probabilities),
+            tuple(map(table.unit, range(table.n_columns))),
         )
 
     def draw(
@@ -260,6 +279,15 @@ class Neighborhood:
         for i, column in enumerate(chosen):
             rows[i], codes[i] = column.draw(uniforms[i])
         return rows, codes
+
+    def redraw(
+        self, uniforms: NDArray[np.float64], codes: NDArray[np.integer]
+    ) -> NDArray[np.integer]:
+        """Other training rows for cells (n_features, m) whose bins `codes` stay as they are."""
+        flat = self.bins.offsets[:-1, None] + codes
+        places = self.bins.starts[flat] + uniforms * self.bins.probabilities[flat]
+        rows, _ = self.draw(places)
+        return rows
 
     def draw_near(
         self,
@@ -351,67 +379,6 @@ def _tree_cuts(
     tree.fit(ranks.reshape(-1, 1), y, sample_weight=weight)
     threshold = tree.tree_.threshold[tree.tree_.feature >= 0]
     return np.unique(distinct[np.floor(threshold).astype(np.intp)])
-
-
-def uniform_batches(
-    n_features: int,
-    n_replicates: int,
-    rows: range,
-    most: int,
-    seed: int,
-    *,
-    sobol: bool = True,
-) -> Iterator[NDArray[np.float64]]:
-    """Points of independently scrambled Sobol' sequences, one sequence after the other.
-
-    Parameters
-    ----------
-    n_features : int
-    n_replicates : int
-        Sequences.
-    rows : range
-        Which points of each sequence; balance is best at powers of two.
-    most : int
-        Points in a batch, at most, and rounded to whole sequences or to powers of two. Changes no
-        point.
-    seed : int
-    sobol : bool
-        False draws plain random numbers, as it is beyond 21201 columns in any case.
-
-    Yields
-    ------
-    ndarray of shape (n_features, n_points), in [0, 1)
-    """
-    sobol = sobol and n_features <= _MAX_SOBOL_COLUMNS
-    # A Sobol' sequence is the same from any point on; plain random numbers are drawn anew there.
-    streams = np.random.SeedSequence([seed] if sobol else [seed, rows.start, 1]).spawn(n_replicates)
-    blocks = (
-        block
-        for stream in streams
-        for block in _uniform_blocks(n_features, rows, most, np.random.default_rng(stream), sobol)
-    )
-    whole = max(1, most // len(rows))  # sequences that fit into one batch
-    while batch := list(itertools.islice(blocks, whole)):
-        yield np.hstack(batch)
-
-
-def _uniform_blocks(
-    n_features: int, rows: range, most: int, rng: np.random.Generator, sobol: bool
-) -> Iterator[NDArray[np.float64]]:
-    """Points of one sequence, all at once or in blocks of a power of two."""
-    block = len(rows) if most >= len(rows) else 1 << (max(most, 1).bit_length() - 1)
-    sequence = qmc.Sobol(n_features, scramble=True, seed=rng) if sobol else None
-    if sequence is not None and rows.start:
-        sequence.fast_forward(rows.start)
-    for start in range(0, len(rows), block):
-        size = min(block, len(rows) - start)
-        if sequence is None:
-            yield rng.random((size, n_features)).T
-            continue
-        with warnings.catch_warnings():
-            # A number of rows that is no power of two is the caller's choice.
-            warnings.filterwarnings("ignore", message="The balance properties of Sobol")
-            yield sequence.random(size).T
 
 
 def own_bin_odds(

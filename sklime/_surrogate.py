@@ -19,27 +19,29 @@ error or less.
 References
 ----------
 .. [1] D. Garreau and U. von Luxburg, "Looking Deeper into Tabular LIME", 2020, arXiv:2008.11092.
+.. [2] M. B. Giles, "Multilevel Monte Carlo Methods", Acta Numerica 24, 2015.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import clone
 
-from ._neighborhood import Bins, own_bin_odds
+from ._neighborhood import Bins, effective_sample_size, own_bin_odds
 
 # A float64 holds integers of up to 53 bits. The sum over the pool's rows takes some; the kernel
 # weights and the responses share the others.
 _EXACT_BITS = 53
 
-# Bytes for a pair of a pool row and an explained row (their count of equal bins as float32, the
-# same as an index, the kernel weight), and for a cell of a one-hot block (float32 for the counts,
-# float64 times the response, and what makes them).
-_BYTES_A_PAIR = 24
-_BYTES_A_CELL = 24
+# The share of the pool's rows that is given kernel weights is this many times the share that the
+# kernel makes useless. The weights' error is then at most a tenth above that of weighing all rows.
+_NEAR = 32
+
+# Intermediate arrays larger than this, in bytes, would only leave the processor's cache.
+_MOST_MEMORY = 2.0**26
 
 
 @dataclass(frozen=True)
@@ -86,6 +88,21 @@ class Surrogates:
     scores: NDArray[np.float64]
     main_shares: NDArray[np.float64]
 
+    @classmethod
+    def empty(cls, shape: tuple[int, int, int, int]) -> "Surrogates":
+        """Room for surrogates whose replicates have that shape."""
+        _, n_explained, _, n_outputs = shape
+        return cls(np.empty(shape), *np.empty((3, n_explained, n_outputs)))
+
+    def rows(self, start: int, stop: int) -> "Surrogates":
+        """Views of the surrogates of some rows."""
+        return Surrogates(
+            self.replicates[:, start:stop],
+            self.intercepts[start:stop],
+            self.scores[start:stop],
+            self.main_shares[start:stop],
+        )
+
 
 def closed_form(
     pool: Pool, bins: Bins, kernel_width: float, memory: float, codes: NDArray[np.unsignedinteger]
@@ -112,43 +129,116 @@ def closed_form(
     ``T = sum w f`` and ``S_j = sum w f z_j``, and ``beta_j = (S_j - q_j T) / (A q_j (1 - q_j))``.
     The share of z_j = 1 is the known q_j rather than the replicate's own ``sum w z_j / A``: under
     Sobol' rows both have the same error, and the known one saves a third of the work.
-    """
-    n_replicates, n_rows, n_outputs = pool.response.shape
-    own = bins.own_probabilities(codes)
-    inside, _ = own_bin_odds(own, kernel_width)
-    gain = weight_gain(inside)
-    center = pool.response.mean(axis=(0, 1))
-    scale = _scale(pool.response - center, center)
-    spare_bits = _EXACT_BITS - (n_rows - 1).bit_length()
-    unit = 2.0 ** (spare_bits - spare_bits // 2)
-    decay = np.exp(-0.5 * np.arange(bins.n_features + 1) / kernel_width**2)
-    kernel = np.rint(decay * 2.0 ** (spare_bits // 2))
-    chunk = max(1, int(memory / 2 / (n_rows * _BYTES_A_PAIR)))
 
-    # Probabilities sum to 1, so the weights of one class are those of the others, negated.
-    closes = n_outputs > 1 and bool(np.ptp(pool.response.sum(axis=-1)) < 1e-9)
-    replicates = np.zeros((n_replicates, *codes.shape, n_outputs))
-    mean, variance = np.zeros((2, len(codes), n_outputs))
-    for r in range(n_replicates):
-        f = (pool.response[r] - center) / scale
-        f, square = np.rint(f * unit), np.rint(f**2 * unit)
-        hot = _OneHot(pool.codes[r], bins, memory / 2 / (n_rows * _BYTES_A_CELL))
-        for start in range(0, len(codes), chunk):
-            rows = slice(start, start + chunk)
-            weight = kernel[hot.mismatches(codes[rows])]
-            total = weight.sum(axis=0)[:, None] * unit
-            row_mean = (f.T @ weight).T / total
-            mean[rows] += row_mean
-            variance[rows] += (square.T @ weight).T / total - row_mean**2
-            for k in range(n_outputs - closes):
-                for columns, own_sum in hot.own_bin_sums(codes[rows], f[:, k], weight):
-                    covariance = own_sum / total - inside[rows, columns] * row_mean[:, [k]]
-                    replicates[r, rows, columns, k] = gain[rows, columns] * covariance
-    replicates *= scale
-    if closes:
-        replicates[..., -1] = -replicates[..., :-1].sum(axis=-1)
-    mean = center + mean / n_replicates * scale
-    return summarize(replicates, mean, variance / n_replicates * scale**2, inside, own)
+    Kernel weights are nearly all of the work, and a nearly flat kernel changes little. So there
+    are two levels, as in multilevel Monte Carlo [2]_: the weights of a flat kernel from all rows of
+    the pool, which the explained rows in a bin have in common, plus what the kernel changes in
+    the first :func:`near_rows` of them.
+    """
+    levels = _TwoLevels(pool, bins, kernel_width)
+    chunk = max(1, int(min(memory, _MOST_MEMORY) / 2 / levels.row_bytes))
+    shape = (len(pool.codes), *codes.shape, pool.response.shape[2])
+    surrogates = Surrogates.empty(shape)
+    for start in range(0, len(codes), chunk):
+        levels.explain(codes[start : start + chunk], surrogates.rows(start, start + chunk))
+    return surrogates
+
+
+def near_rows(bins: Bins, kernel_width: float, n_rows: int) -> int:
+    """Rows of a replicate that are enough to tell what the kernel changes.
+
+    It changes a weight by ``sqrt(1 / ESS - 1)`` of the response, roughly, with ESS the share of rows
+    that the kernel leaves effective. So few rows will do where ESS is near 1. The number of rows is
+    halved only, as Sobol' rows are best by powers of two.
+    """
+    effective = effective_sample_size(bins, kernel_width)
+    near = n_rows
+    while near % 2 == 0 and near / 2 * effective >= _NEAR * (1 - effective) * n_rows:
+        near //= 2
+    return near
+
+
+class _TwoLevels:
+    """A pool made ready for :func:`closed_form`.
+
+    Parameters
+    ----------
+    pool : Pool
+    bins : Bins
+    kernel_width : float
+    """
+
+    def __init__(self, pool: Pool, bins: Bins, kernel_width: float) -> None:
+        n_replicates, n_rows, n_outputs = pool.response.shape
+        self._bins = bins
+        self._width = kernel_width
+        self._center = pool.response.mean(axis=(0, 1))
+        self._scale = _scale(pool.response - self._center, self._center)
+        # Probabilities sum to 1, so the weights of one class are those of the others, negated.
+        self._closes = n_outputs > 1 and bool(np.ptp(pool.response.sum(axis=-1)) < 1e-9)
+        self._unit = 2.0 ** ((_EXACT_BITS - (n_rows - 1).bit_length()) // 2)
+        decay = np.exp(-0.5 * np.arange(bins.n_features + 1) / kernel_width**2)
+        self._kernel = np.rint(decay * self._unit)
+        f = (pool.response - self._center) / self._scale
+        moments = np.rint(np.concatenate([f, f**2], axis=-1) * self._unit)
+
+        near = near_rows(bins, kernel_width, n_rows)
+        self._codes, self._moments = pool.codes[:, :near], moments[:, :near]
+        self._shift = (moments.mean(axis=1) - self._moments.mean(axis=1)) / self._unit
+        f = moments[..., : n_outputs - self._closes]
+        flat = flat_weights(pool.codes, f, bins) - flat_weights(self._codes, f[:, :near], bins)
+        self._flat = flat / self._unit
+        # What an explained row takes: one-hot code and sums by bin, kernel weights, and arrays of
+        # its columns.
+        columns = bins.n_features * (10 + n_outputs * (n_replicates + 3))
+        self.row_bytes = 8 * (3 * len(bins.probabilities) + 4 * near + columns)
+
+    def explain(self, codes: NDArray[np.unsignedinteger], surrogates: Surrogates) -> None:
+        """Write the surrogates of some rows."""
+        replicates = surrogates.replicates
+        n_replicates, n_explained, _, n_outputs = replicates.shape
+        flat_bins = self._bins.flat(codes)
+        own = self._bins.own_probabilities(codes)
+        inside, _ = own_bin_odds(own, self._width)
+        gain = weight_gain(inside)
+        mean, variance = np.zeros((2, n_explained, n_outputs))
+        for r in range(n_replicates):
+            hot = _OneHot(self._codes[r], self._bins)
+            weight = self._kernel[hot.mismatches(flat_bins)]
+            total = weight.sum(axis=1, keepdims=True) * self._unit
+            near = weight @ self._moments[r] / total
+            row_mean, row_square = np.split(near + self._shift[r], 2, axis=1)
+            mean += row_mean / n_replicates
+            variance += (row_square - row_mean**2) / n_replicates
+            for k in range(n_outputs - self._closes):
+                own_sum = hot.own_bin_sums(weight * self._moments[r, :, k], flat_bins)
+                covariance = own_sum / total - inside * near[:, [k]]
+                replicates[r, ..., k] = gain * covariance + self._flat[r, :, k][flat_bins]
+        if self._closes:
+            replicates[..., -1] = -replicates[..., :-1].sum(axis=-1)
+        replicates *= self._scale
+        mean = self._center + mean * self._scale
+        summarize(surrogates, mean, variance * self._scale**2, inside, own)
+
+
+def flat_weights(
+    codes: NDArray[np.unsignedinteger], f: NDArray[np.float64], bins: Bins
+) -> NDArray[np.float64]:
+    """Weights of each bin under a flat kernel, (n_replicates, n_bins + 1, n_outputs).
+
+    The last one, that of a level without a bin, is 0.
+    """
+    n_replicates, n_rows, n_outputs = f.shape
+    own = np.append(bins.probabilities, 0.0)
+    sums = np.zeros((n_replicates, len(own), n_outputs))
+    for j, (start, stop) in enumerate(pairwise(bins.offsets)):
+        size = stop - start
+        cell = (codes[..., j] + size * np.arange(n_replicates)[:, None]).ravel()
+        for k in range(n_outputs):
+            bin_sum = np.bincount(cell, f[..., k].ravel(), n_replicates * size)
+            sums[:, start:stop, k] = bin_sum.reshape(n_replicates, size)
+    covariance = sums / n_rows - own[:, None] * f.mean(axis=1)[:, None]
+    return weight_gain(own)[:, None] * covariance
 
 
 def difference_of_means(
@@ -179,22 +269,26 @@ def difference_of_means(
     centered = response - mean
     covariance = np.matmul(same.astype(np.float64), centered) / n_rows
     replicates = (weight_gain(inside)[:, None, :, None] * covariance).swapaxes(0, 1)
+    surrogates = Surrogates.empty(replicates.shape)
+    surrogates.replicates[...] = replicates
     variance = (centered**2).mean(axis=(1, 2))
-    return summarize(replicates.copy(), mean.mean(axis=(1, 2)), variance, inside, own)
+    summarize(surrogates, mean.mean(axis=(1, 2)), variance, inside, own)
+    return surrogates
 
 
 def summarize(
-    replicates: NDArray[np.float64],
+    surrogates: Surrogates,
     mean: NDArray[np.float64],
     variance: NDArray[np.float64],
     inside: NDArray[np.float64],
     own: NDArray[np.float64],
-) -> Surrogates:
-    """Intercept, R^2 and share of main effects that go with weights.
+) -> None:
+    """Write the intercepts, R^2 and shares of main effects that go with weights.
 
     Parameters
     ----------
-    replicates : ndarray of shape (n_replicates, n_explained, n_features, n_outputs)
+    surrogates : Surrogates
+        Their replicates are given.
     mean, variance : ndarrays of shape (n_explained, n_outputs)
         Of the response under each row's kernel.
     inside : ndarray of shape (n_explained, n_features)
@@ -210,8 +304,8 @@ def summarize(
     even where they are all there is, 1/3 at four bins and 1/9 at ten; the share is then 1 less
     what varies inside bins.
     """
+    replicates = surrogates.replicates
     squares = mean_square(replicates)
-    intercepts = mean - (replicates.mean(axis=0) * inside[..., None]).sum(axis=1)
     varies = variance > 1e-20 * (1 + mean**2)
 
     def share(factor: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -219,8 +313,10 @@ def summarize(
         unknown = np.full_like(variance, np.nan)
         return np.divide(explained, variance, out=unknown, where=varies)
 
-    scores = np.minimum(share(inside * (1 - inside)), 1.0)
-    return Surrogates(replicates, intercepts, scores, share((1 - own) ** 2))
+    inner = (replicates.mean(axis=0) * inside[..., None]).sum(axis=1)
+    np.subtract(mean, inner, out=surrogates.intercepts)
+    np.minimum(share(inside * (1 - inside)), 1.0, out=surrogates.scores)
+    surrogates.main_shares[...] = share((1 - own) ** 2)
 
 
 def mean_square(replicates: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -254,85 +350,53 @@ def _scale(centered: NDArray[np.float64], center: NDArray[np.float64]) -> NDArra
 
 
 class _OneHot:
-    """One-hot coded pool rows, by blocks of columns, without each column's last bin.
-
-    The last bin's indicator is 1 minus the sum of the others', which saves a quarter of the work
-    at four bins.
+    """One-hot coded rows of the pool, made when needed and by blocks.
 
     Parameters
     ----------
     codes : ndarray of shape (n_rows, n_features)
     bins : Bins
-    widest : float
-        Bins in a block, at most; a block has at least one column.
     """
 
-    def __init__(
-        self, codes: NDArray[np.unsignedinteger], bins: Bins, widest: float
-    ) -> None:
+    def __init__(self, codes: NDArray[np.unsignedinteger], bins: Bins) -> None:
         self._codes = codes
-        self._width = np.diff(bins.offsets) - 1
-        block = (np.cumsum(self._width) // max(widest, 1)).astype(np.intp)
-        edges = [0, *np.flatnonzero(np.diff(block)) + 1, bins.n_features]
-        self._blocks = [slice(a, b) for a, b in zip(edges[:-1], edges[1:], strict=True)]
-        self._cached: tuple[slice, NDArray[np.float32]] | None = None
+        self._bins = bins
+        size = max(1, int(_MOST_MEMORY / 4 / (12 * len(bins.probabilities))))
+        self._blocks = [slice(a, a + size) for a in range(0, len(codes), size)]
 
-    def _matrix(self, columns: slice) -> NDArray[np.float32]:
-        """Indicators of the pool's bins in a block of columns; the last block asked for is kept."""
-        if self._cached is None or self._cached[0] != columns:
-            self._cached = None
-            self._cached = (columns, _indicators(self._codes[:, columns], self._width[columns]))
-        return self._cached[1]
-
-    def mismatches(self, codes: NDArray[np.unsignedinteger]) -> NDArray[np.intp]:
-        """Columns in which pool row m and explained row i differ, (n_rows, n_explained).
+    def mismatches(self, flat_bins: NDArray[np.intp]) -> NDArray[np.intp]:
+        """Columns in which explained row i and pool row m differ, (n_explained, n_rows).
 
         Less the smallest such number of each explained row: it would only scale its kernel.
         """
-        matches = np.zeros((len(self._codes), len(codes)), dtype=np.float32)
-        for columns in self._blocks:
-            width = self._width[columns]
-            last = codes[:, columns] == width
-            selector = _indicators(codes[:, columns], width)
-            selector -= np.repeat(last, width, axis=1)
-            matches += self._matrix(columns) @ selector.T
-            matches += np.count_nonzero(last, axis=1).astype(np.float32)
-        np.subtract(matches.max(axis=0), matches, out=matches)
+        matches = np.empty((len(flat_bins), len(self._codes)), dtype=np.float32)
+        own = self._indicators(flat_bins, np.float32)
+        for block in self._blocks:
+            hot = self._indicators(self._bins.flat(self._codes[block]), np.float32)
+            matches[:, block] = own @ hot.T
+        np.subtract(matches.max(axis=1, keepdims=True), matches, out=matches)
         return matches.astype(np.intp)
 
     def own_bin_sums(
-        self,
-        codes: NDArray[np.unsignedinteger],
-        f: NDArray[np.float64],
-        weight: NDArray[np.float64],
-    ) -> Iterator[tuple[slice, NDArray[np.float64]]]:
-        """Sums of weight * f over the pool rows in each explained row's own bins.
+        self, values: NDArray[np.float64], flat_bins: NDArray[np.intp]
+    ) -> NDArray[np.float64]:
+        """Sums of values (n_explained, n_rows) over the pool rows in each explained row's own bins.
 
-        Yields
-        ------
-        columns : slice
-        sums : ndarray of shape (n_explained, n_columns)
-            What stands at a level that the pool's bins do not have means nothing.
+        0 at a level without a bin.
         """
-        total = f @ weight
-        for columns in self._blocks:
-            width = self._width[columns]
-            start = np.cumsum(width) - width
-            sums = np.zeros((width.sum() + 1 + len(width), len(codes)))
-            np.matmul((self._matrix(columns) * f[:, None]).T, weight, out=sums[: width.sum()])
-            sums[width.sum() + 1 :] = total - np.add.reduceat(sums[: width.sum() + 1], start)
-            own = codes[:, columns].astype(np.intp)
-            row = np.where(own < width, start + own, width.sum() + 1 + np.arange(len(width)))
-            yield columns, np.take_along_axis(sums, row.T, axis=0).T
+        sums = np.zeros((len(values), len(self._bins.probabilities) + 1))
+        for block in self._blocks:
+            hot = self._indicators(self._bins.flat(self._codes[block]), np.float64)
+            sums += values[:, block] @ hot
+        return np.take_along_axis(sums, flat_bins, axis=1)
 
-
-def _indicators(
-    codes: NDArray[np.unsignedinteger], width: NDArray[np.intp]
-) -> NDArray[np.float32]:
-    """Whether each code is the bin, for the first `width` bins of each column."""
-    number = np.arange(width.sum()) - np.repeat(np.cumsum(width) - width, width)
-    equal = np.repeat(codes, width, axis=1) == number.astype(codes.dtype)
-    return equal.astype(np.float32)
+    def _indicators(
+        self, flat_bins: NDArray[np.intp], dtype: type[np.floating[Any]]
+    ) -> NDArray[np.floating[Any]]:
+        """1 at each row's bins, (n_rows, n_bins + 1), and 0 elsewhere."""
+        hot = np.zeros((len(flat_bins), len(self._bins.probabilities) + 1), dtype=dtype)
+        np.put_along_axis(hot, flat_bins, 1, axis=1)
+        return hot
 
 
 def fit_regressor(

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, date, datetime, timedelta
-from numbers import Integral, Number
+from numbers import Number
 from typing import Any
 
 import narwhals.stable.v2 as nw
@@ -12,7 +12,8 @@ from scipy import sparse
 from sklearn.utils import check_array
 from sklearn.utils.validation import _get_feature_names
 
-_STALE = "RFE and RFECV pass arrays with columns dropped: use 'from_dtype' or a callable."
+# What numbers stand for, by the kind of their dtype.
+_UNITS = {"b": "bool", "M": "date", "m": "duration"}
 
 
 class Table:
@@ -83,12 +84,31 @@ class Table:
                 declared = self._store.declared_levels(j)
                 levels = [v for v in declared if v in seen] if declared else sorted(seen)
             except TypeError:
-                types = sorted({type(v).__qualname__ for v in values if v is not None})
-                name = j if self.names is None else repr(self.names[j])
                 raise TypeError(
-                    f"The levels of column {name} must be uniformly strings or numbers. Got {types}"
+                    f"The levels of column {self._name(j)} must be uniformly strings or numbers. "
+                    f"Got {_type_names(values)}"
                 ) from None
         return encode(values, levels), levels
+
+    def numbers(self, j: int) -> NDArray[np.float64]:
+        """Column j, (n_rows,), which held numbers or times in the training table.
+
+        Raises
+        ------
+        ValueError
+            If it does not here.
+        """
+        values = self.values(j)
+        if values.dtype == object:
+            raise ValueError(
+                f"Column {self._name(j)} must hold numbers or times, as in the training table. "
+                f"Got {_type_names(values)} instead."
+            )
+        return values
+
+    def unit(self, j: int) -> str:
+        """What the numbers of column j stand for: "number", "bool", "date" or "duration"."""
+        return self._store.unit(j)
 
     def codes(self, j: int, levels: Sequence[Any]) -> NDArray[np.intp]:
         """Positions (n_rows,) of column j's values in the levels of this or another table.
@@ -120,6 +140,10 @@ class Table:
         """Rows at integer `indices`, in the same container (an array for a list)."""
         return self._store.take(np.asarray(indices, dtype=np.intp))
 
+    def _name(self, j: int) -> str:
+        """Column j in a message."""
+        return str(j) if self.names is None else repr(self.names[j])
+
 
 class _Array:
     kind = "array"
@@ -140,6 +164,10 @@ class _Array:
 
     def is_numeric(self, j: int) -> bool:
         return self._array.dtype.kind in "biufmM"
+
+    def unit(self, j: int) -> str:
+        kind = self._array.dtype.kind
+        return _cell_unit(self.cells(j)) if kind == "O" else _UNITS.get(kind, "number")
 
     def values(self, j: int) -> NDArray[Any]:
         return _numbers(self._array[:, j])
@@ -182,6 +210,9 @@ class _Sparse:
 
     def is_numeric(self, j: int) -> bool:
         return True
+
+    def unit(self, j: int) -> str:
+        return _UNITS.get(self._csc.dtype.kind, "number")
 
     def values(self, j: int) -> NDArray[Any]:
         column = np.zeros(self.shape[0])
@@ -238,6 +269,14 @@ class _Frame:
         dtype = self._columns[j].dtype
         return bool(dtype.is_numeric() or dtype == nw.Boolean)
 
+    def unit(self, j: int) -> str:
+        dtype = self._columns[j].dtype
+        if dtype in (nw.Date, nw.Datetime):
+            return "date"
+        if dtype in (nw.Duration, nw.Time):
+            return "duration"
+        return "number" if dtype.is_numeric() else _cell_unit(self.cells(j))
+
     def values(self, j: int) -> NDArray[Any]:
         column = self._columns[j]
         dtype = column.dtype
@@ -279,6 +318,18 @@ def encode(values: NDArray[Any], levels: Sequence[Any]) -> NDArray[np.intp]:
     distinct, inverse = np.unique(values, return_inverse=True)
     codes = [code.get(None if v != v else v, len(levels)) for v in distinct.tolist()]
     return np.array(codes, dtype=np.intp)[inverse]
+
+
+def _type_names(cells: NDArray[Any]) -> list[str]:
+    return sorted({type(cell).__qualname__ for cell in cells if cell is not None})
+
+
+def _cell_unit(cells: NDArray[np.object_]) -> str:
+    """What the numbers of a column of objects stand for."""
+    types = {"bool": (bool, np.bool_), "date": date, "duration": timedelta}
+    known = [cell for cell in cells if cell is not None]
+    units = (unit for unit, kind in types.items() if all(isinstance(c, kind) for c in known))
+    return next(units, "number") if known else "number"
 
 
 def _numbers(column: NDArray[Any]) -> NDArray[Any]:
@@ -324,60 +375,3 @@ def _is_missing(cell: Any) -> bool:
     if isinstance(differs, (bool, np.bool_)):
         return cell is None or bool(differs)
     return differs is cell
-
-
-def categorical_mask(table: Table, categorical_features: Any) -> NDArray[np.bool_]:
-    """Columns that `categorical_features` declares, (n_columns,) of bool.
-
-    Parameters
-    ----------
-    table : Table
-    categorical_features : "from_dtype", array-like of bool, int or str, callable or None
-        "from_dtype" for the columns that hold levels; a mask, column numbers (negative ones from
-        the end) or names; a callable that makes any of these from the table's own container.
-
-    Raises
-    ------
-    ValueError
-        If it is none of these or does not fit the table.
-    """
-    if callable(categorical_features):
-        return categorical_mask(table, categorical_features(table.native))
-    if isinstance(categorical_features, str) and categorical_features == "from_dtype":
-        return np.array([table.is_categorical(j) for j in range(table.n_columns)], dtype=bool)
-    mask = np.zeros(table.n_columns, dtype=bool)
-    if categorical_features is not None:
-        mask[_column_numbers(table, np.asarray(categorical_features, dtype=object))] = True
-    return mask
-
-
-def _column_numbers(table: Table, columns: NDArray[np.object_]) -> list[int]:
-    """Numbers of the columns that a mask, numbers or names point at."""
-    d, got = table.n_columns, columns.tolist()
-    kinds = {_kind(c) for c in got} if columns.ndim == 1 else {"other"}
-    if kinds <= {"bool"}:
-        if got and len(got) != d:
-            raise _bad(f"have one entry for each of the {d} columns. {_STALE}", len(got))
-        return [j for j, declared in enumerate(got) if declared]
-    if kinds == {"int"}:
-        if not all(-d <= c < d for c in got):
-            raise _bad(f"hold column numbers from {-d} to {d - 1}. {_STALE}", got)
-        return [int(c) for c in got]
-    if kinds == {"str"}:
-        if table.names is None:
-            raise _bad(f"not hold names when X has no column names. {_STALE}", got)
-        number = {name: j for j, name in enumerate(table.names)}
-        if unknown := [c for c in got if c not in number]:
-            raise _bad(f"hold names of columns of X, unlike {unknown}.", got)
-        return [number[c] for c in got]
-    raise _bad("be 'from_dtype', an array-like of bool, int or str, a callable or None.", got)
-
-
-def _kind(cell: Any) -> str:
-    if isinstance(cell, (bool, np.bool_)):
-        return "bool"
-    return "int" if isinstance(cell, Integral) else "str" if isinstance(cell, str) else "other"
-
-
-def _bad(rule: str, got: Any) -> ValueError:
-    return ValueError(f"The 'categorical_features' parameter must {rule} Got {got!r} instead.")

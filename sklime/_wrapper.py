@@ -133,6 +133,9 @@ class LimeImportanceWrapper(MetaEstimatorMixin, BaseEstimator):
         LIME weights, or contributions: the weight times 1 less the training frequency of the row's
         own bin. Contributions are on one scale for columns of all kinds; for an additive model
         they are SHAP values (up to the variation inside bins).
+    feature_groups : dict, default=None
+        Name of a group -> its columns, by name or number: columns that are one thing, such as the
+        dummies of a category. See :meth:`Explanations.group_importances`.
     aggregation : str or callable, default="mean_abs"
         How the rows' weights become importances: "mean_abs", "rms", "median_abs", "max_abs",
         "mean", "sum", "splime", "normlime", "homogeneity", "frequency", or a function from a matrix
@@ -165,6 +168,21 @@ class LimeImportanceWrapper(MetaEstimatorMixin, BaseEstimator):
         Standard deviation of the weights' sizes over the rows explained.
     feature_importances_sem_ : ndarray of shape (n_features,)
         Standard error of the importances, from the neighbourhood and the rows explained.
+    class_importances_ : ndarray of shape (n_outputs, n_features)
+        Importances for each class (or output) by itself.
+    signed_importances_ : ndarray of shape (n_features,)
+        Mean weights with their signs, of the second of two classes or of `labels`: whether more of
+        a column goes with more of the response is for its bins to say, see
+        :meth:`Explanations.direction`. Not there for `labels="all"` of more classes, whose
+        weights sum to 0.
+    sign_shares_ : ndarray of shape (n_features,)
+        Share of the rows explained that have the more common sign. Where
+        `signed_importances_` is.
+    noise_floor_ : ndarray of shape (n_features,)
+        Mean size that the weights of a useless column would show by chance, before the correction.
+        An importance below it is hard to tell from 0. NaN with a single replicate (engine "lime").
+    group_importances_ : dict
+        Name of a group -> importance. Only with `feature_groups`.
     explanations_ : Explanations
         The weights of every row, and all that goes with them.
     engine_ : str
@@ -235,6 +253,7 @@ class LimeImportanceWrapper(MetaEstimatorMixin, BaseEstimator):
         model_regressor: Any = None,
         num_features: int | None = None,
         values: str = "weights",
+        feature_groups: dict[Any, Any] | None = None,
         aggregation: str | Callable[..., Any] = "mean_abs",
         engine: str = "auto",
         tol: float | None = None,
@@ -255,6 +274,7 @@ class LimeImportanceWrapper(MetaEstimatorMixin, BaseEstimator):
         self.model_regressor = model_regressor
         self.num_features = num_features
         self.values = values
+        self.feature_groups = feature_groups
         self.aggregation = aggregation
         self.engine = engine
         self.tol = tol
@@ -341,8 +361,15 @@ class LimeImportanceWrapper(MetaEstimatorMixin, BaseEstimator):
         magnitudes = explanations.magnitudes(self.labels)
         importances = np.array([fold.importances for fold in folds])
         errors = np.array([fold.errors for fold in folds])
-        for name in ("feature_names_in_", "estimators_", "fold_importances_"):
-            vars(self).pop(name, None)  # of an earlier fit with other settings
+        for name in (
+            "feature_names_in_",
+            "estimators_",
+            "fold_importances_",
+            "group_importances_",
+            "signed_importances_",
+            "sign_shares_",
+        ):
+            self.__dict__.pop(name, None)  # of an earlier fit with other settings
         self.estimator_ = estimator
         self.n_features_in_ = getattr(estimator, "n_features_in_", table.n_columns)
         names = getattr(estimator, "feature_names_in_", table.names)
@@ -351,6 +378,11 @@ class LimeImportanceWrapper(MetaEstimatorMixin, BaseEstimator):
         if self.cv is not None:
             self.estimators_ = [fold.estimator for fold in folds]
             self.fold_importances_ = importances
+        if self.feature_groups is not None:
+            self.group_importances_ = {
+                name: float(np.mean([fold.groups[name] for fold in folds]))
+                for name in self.feature_groups
+            }
         self.explanations_ = explanations
         self.engine_ = explanations.engine
         self.n_samples_ = explanations.num_samples
@@ -358,6 +390,12 @@ class LimeImportanceWrapper(MetaEstimatorMixin, BaseEstimator):
         self.feature_importances_std_ = row_spread(magnitudes, explanations.sample_weight)
         # Folds have other rows and neighbourhoods of their own, so their errors are independent.
         self.feature_importances_sem_ = np.sqrt((errors**2).sum(axis=0)) / len(folds)
+        self.class_importances_ = np.mean(
+            [fold.explanations.class_importances(self.aggregation) for fold in folds], axis=0
+        )
+        self.noise_floor_ = explanations.noise_floor(self.labels)
+        if explanations.has_direction(self.labels):
+            self.signed_importances_, self.sign_shares_ = explanations.direction(self.labels)
         if not self.feature_importances_.any():
             warnings.warn(
                 "All importances are 0: the response does not change with any column. "
@@ -525,6 +563,7 @@ class _Fold:
     explanations: Explanations
     importances: NDArray[np.float64]
     errors: NDArray[np.float64]
+    groups: dict[Any, float]
 
 
 def _explain(
@@ -536,8 +575,10 @@ def _explain(
     (explanations,) = explain(
         estimator, X, y, sample_weight=sample_weight, kernel_widths=widths, **rows, **settings
     )
-    estimate = explanations.estimate(settings["aggregation"], settings["labels"])
-    return _Fold(estimator, explanations, estimate.values, estimate.sem)
+    chosen = settings["aggregation"], settings["labels"]
+    estimate = explanations.estimate(*chosen)
+    groups = explanations.group_importances(settings["feature_groups"] or {}, *chosen)
+    return _Fold(estimator, explanations, estimate.values, estimate.sem, groups)
 
 
 def _fit_and_explain(

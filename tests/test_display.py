@@ -17,8 +17,7 @@ from sklearn.model_selection import cross_validate
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from sklime import LimeImportanceWrapper, lime_importance
-from sklime._display import LimeImportanceDisplay
+from sklime import LimeImportanceDisplay, LimeImportanceWrapper, lime_importance
 
 from_estimator = LimeImportanceDisplay.from_estimator
 from_explanations = LimeImportanceDisplay.from_explanations
@@ -63,7 +62,7 @@ def mixed():
             "city": pd.Categorical(rng.choice(["Oslo", "Bonn", "Rome"], 150)),
         }
     )
-    y = (X["age"] > 50) ^ (X["city"] == "Rome")
+    y = (X["age"] > 50) | (X["city"] == "Rome")
     X.loc[::10, "age"] = np.nan
     model = HistGradientBoostingClassifier(categorical_features="from_dtype", max_iter=20)
     return wrap(model).fit(X, y)
@@ -150,6 +149,9 @@ def test_labels_choose_the_classes_whose_importances_are_drawn(iris):
     display = from_explanations(explanations, labels=["b"])
     expected = np.sort(explanations.class_importances()[1])[::-1]
     np.testing.assert_allclose([bar.get_width() for bar in display.ax_.patches], expected)
+    # The rows' sizes average to the same importances.
+    means = np.sort(np.maximum(display.row_importances.mean(axis=0), 0))[::-1]
+    np.testing.assert_allclose(means, expected, atol=1e-12)
 
 
 def test_aggregation_without_a_name_can_be_drawn(binary):

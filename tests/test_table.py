@@ -9,9 +9,8 @@ import polars as pl
 import pyarrow as pa
 import pytest
 from scipy import sparse
-from sklearn.compose import make_column_selector
 
-from sklime._table import Table, categorical_mask, encode
+from sklime._table import Table
 
 N_ROWS = 6
 NAN = np.nan
@@ -369,62 +368,6 @@ def test_wide_sparse_table_is_never_made_dense():
     assert drawn[[1]].nnz == 0
 
 
-@pytest.mark.parametrize(
-    ("column", "levels", "codes"),
-    [
-        (pd.Categorical(["b", None, "a"]), ["a", "b"], [1, -1, 0]),
-        (pd.Categorical(["b", None, "a"], ["z", "b", "a"], ordered=True), ["b", "a"], [0, -1, 1]),
-        (pd.Categorical([10, None, 9], [10, 9]), [9, 10], [1, -1, 0]),
-        (pd.Series(["b", None, "a"], dtype=object), ["a", "b"], [1, -1, 0]),
-        ([3.5, NAN, -1], [-1, 3.5], [1, -1, 0]),
-        ([True, False, True], [0, 1], [1, 0, 1]),
-        ([None, None, None], [], [-1, -1, -1]),
-        (pd.Series([b"b", None, b"a"], dtype=object), [b"a", b"b"], [1, -1, 0]),
-    ],
-)
-def test_levels_are_in_declared_or_sorted_order(column, levels, codes):
-    table = Table(pd.DataFrame({"c": column}))
-    actual_codes, actual_levels = table.levels(0)
-    assert repr(actual_levels) == repr(levels)
-    assert actual_codes.tolist() == codes
-    assert table.codes(0, levels).tolist() == codes
-
-
-def test_enum_levels_are_in_declared_order():
-    table = Table(polars_frame().select("enum", "category"))
-    assert table.levels(0)[1] == ["c", "a", "b"]
-    assert table.levels(1)[1] == ["a", "b", "c"]
-
-
-@pytest.mark.parametrize(
-    ("column", "types"),
-    [([1, "a", None], "['int', 'str']"), ([[1], [2], [3]], "['list']"), ([{}, None, 1], "dict")],
-)
-def test_levels_that_cannot_be_sorted_name_the_column(column, types):
-    frame = pd.DataFrame({"age": pd.Series(column, dtype=object)})
-    with pytest.raises(TypeError, match="The levels of column 'age' must be uniformly") as error:
-        Table(frame).levels(0)
-    assert types in str(error.value)
-    with pytest.raises(TypeError, match="The levels of column 0 must be uniformly"):
-        Table(frame.to_numpy()).levels(0)
-
-
-def test_codes_in_the_levels_of_another_table():
-    training = Table(np.array([["1"], ["a"], [None]], dtype=object))
-    codes, levels = training.levels(0)
-    assert (codes.tolist(), levels) == ([0, 1, -1], ["1", "a"])
-    # Alone, these rows hold nothing but numbers.
-    assert Table(np.array([["1"], [2], [None]], dtype=object)).codes(0, levels).tolist() == [
-        0,
-        2,
-        -1,
-    ]
-    assert Table(np.array([[None]], dtype=object)).codes(0, levels).tolist() == [-1]
-    numbers = Table(np.array([[3.0], [1.0]])).levels(0)[1]
-    assert Table(np.array([[1], [2], [3]])).codes(0, numbers).tolist() == [0, 2, 1]
-    assert encode(np.array([1.0, NAN, 7.0]), numbers).tolist() == [0, -1, 2]
-
-
 def test_names_are_those_of_scikit_learn():
     for frame in FRAMES.values():
         X = frame()
@@ -456,72 +399,3 @@ def test_np_matrix_is_refused():
         X = np.matrix([[1.0]])
     with pytest.raises(TypeError, match=r"np\.matrix is not supported"):
         Table(X)
-
-
-MIXED = pd.DataFrame(
-    {
-        "age": [1.0, 2.0],
-        "town": ["x", "y"],
-        "size": pd.Categorical(["u", "v"]),
-        "old": [True, False],
-    }
-)
-
-
-@pytest.mark.parametrize(
-    ("categorical_features", "expected"),
-    [
-        ("from_dtype", [0, 1, 1, 0]),
-        (None, [0, 0, 0, 0]),
-        ([], [0, 0, 0, 0]),
-        ([True, False, False, True], [1, 0, 0, 1]),
-        (np.array([False, False, True, False]), [0, 0, 1, 0]),
-        ([0, 1], [1, 1, 0, 0]),
-        (np.array([-1, 0], dtype=np.int8), [1, 0, 0, 1]),
-        ((3, -1), [0, 0, 0, 1]),
-        (["old", "age"], [1, 0, 0, 1]),
-        (np.array(["town"]), [0, 1, 0, 0]),
-        (MIXED.columns[1:3], [0, 1, 1, 0]),
-        (pd.Series([True, False, True, False]), [1, 0, 1, 0]),
-        (make_column_selector(dtype_include="category"), [0, 0, 1, 0]),
-        (lambda X: X.dtypes == "category", [0, 0, 1, 0]),
-        (lambda X: [X.shape[1] - 1], [0, 0, 0, 1]),
-        (lambda X: None, [0, 0, 0, 0]),
-        (lambda X: "from_dtype", [0, 1, 1, 0]),
-    ],
-)
-def test_categorical_mask(categorical_features, expected):
-    mask = categorical_mask(Table(MIXED), categorical_features)
-    np.testing.assert_array_equal(mask, np.array(expected, dtype=bool), strict=True)
-
-
-STALE = "RFE and RFECV pass arrays with columns dropped: use 'from_dtype' or a callable."
-KINDS = "be 'from_dtype', an array-like of bool, int or str, a callable or None."
-
-
-@pytest.mark.parametrize(
-    ("categorical_features", "message"),
-    [
-        ([4], f"hold column numbers from -4 to 3. {STALE} Got [4] instead."),
-        ([-5, 0], f"hold column numbers from -4 to 3. {STALE} Got [-5, 0] instead."),
-        ([True], f"have one entry for each of the 4 columns. {STALE} Got 1 instead."),
-        (["x", "age"], "hold names of columns of X, unlike ['x']. Got ['x', 'age'] instead."),
-        ("age", f"{KINDS} Got 'age' instead."),
-        (0, f"{KINDS} Got 0 instead."),
-        ([0.5], f"{KINDS} Got [0.5] instead."),
-        ([True, 1], f"{KINDS} Got [True, 1] instead."),
-        (["age", 0], f"{KINDS} Got ['age', 0] instead."),
-        ({"age"}, f"{KINDS} Got {{'age'}} instead."),
-        ([[0]], f"{KINDS} Got [[0]] instead."),
-        (lambda X: [9], f"hold column numbers from -4 to 3. {STALE} Got [9] instead."),
-    ],
-)
-def test_categorical_mask_refuses(categorical_features, message):
-    with pytest.raises(ValueError) as error:
-        categorical_mask(Table(MIXED), categorical_features)
-    assert str(error.value) == f"The 'categorical_features' parameter must {message}"
-
-
-def test_categorical_mask_refuses_names_for_a_nameless_array():
-    with pytest.raises(ValueError, match="must not hold names when X has no column names"):
-        categorical_mask(Table(np.eye(2)), ["age"])

@@ -1,0 +1,100 @@
+"""Points of the unit cube from which neighbourhoods are drawn."""
+
+import itertools
+import warnings
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import qmc
+
+# In a Sobol' sequence of m points and of more than about m / 8 columns some pairs of columns have
+# the same leading bits, whatever the scrambling: two columns of a table would be one.
+_POINTS_A_COLUMN = 8
+
+# Points times columns of a group, at most: a group is drawn whole before its rows are shuffled.
+_GROUP_CELLS = 2**21
+
+
+def uniform_batches(
+    n_features: int,
+    n_replicates: int,
+    rows: range,
+    most: int,
+    seed: int,
+    *,
+    sobol: bool = True,
+) -> Iterator[NDArray[np.float64]]:
+    """Independently randomised quasi-Monte-Carlo points, one replicate after the other.
+
+    Parameters
+    ----------
+    n_features : int
+    n_replicates : int
+    rows : range
+        Which points of each replicate; balance is best at powers of two.
+    most : int
+        Points in a batch, at most, and rounded to whole replicates or to powers of two. Changes no
+        point.
+    seed : int
+    sobol : bool
+        False draws plain random numbers.
+
+    Returns
+    -------
+    batches : iterator over ndarrays of shape (n_features, n_points), in [0, 1)
+
+    Notes
+    -----
+    A replicate is a scrambled Sobol' sequence whose dimensions go to the columns in random order.
+    Many columns are split into groups, each with a sequence whose points come in an order of its
+    own: Latin supercube sampling (A. B. Owen, ACM TOMACS 8, 1998).
+    """
+    # A Sobol' sequence is the same from any point on; plain random numbers are drawn anew there.
+    streams = np.random.SeedSequence([seed] if sobol else [seed, rows.start, 1]).spawn(n_replicates)
+    generators = [np.random.default_rng(stream) for stream in streams]
+    # At once, while little else is in memory: scrambling takes much more than drawing does.
+    sources = [_Sobol(n_features, rows, rng) if sobol else rng for rng in generators]
+    block = len(rows) if most >= len(rows) else 1 << (max(most, 1).bit_length() - 1)
+    blocks = (
+        source.points(range(start, min(start + block, len(rows))))
+        if isinstance(source, _Sobol)
+        else source.random((min(block, len(rows) - start), n_features)).T
+        for source in sources
+        for start in range(0, len(rows), block)
+    )
+    whole = max(1, most // len(rows))  # replicates that fit into one batch
+    return map(np.hstack, iter(lambda: list(itertools.islice(blocks, whole)), []))
+
+
+class _Sobol:
+    """One replicate of scrambled Sobol' points, in groups of columns if there are many."""
+
+    def __init__(self, n_features: int, rows: range, rng: np.random.Generator) -> None:
+        self._rows = rows
+        widest = max(1, min(rows.stop // _POINTS_A_COLUMN, _GROUP_CELLS // rows.stop))
+        self._columns = np.array_split(rng.permutation(n_features), -(-n_features // widest))
+        self._sequences = [
+            qmc.Sobol(len(group), scramble=True, seed=rng) for group in self._columns
+        ]
+        self._orders = [rng.permutation(len(rows)) for _ in self._columns]
+
+    def points(self, block: range) -> NDArray[np.float64]:
+        """Points of a block of the rows, (n_features, len(block)), blocks being asked in order."""
+        points = np.empty((sum(map(len, self._columns)), len(block)))
+        groups = zip(self._columns, self._sequences, self._orders, strict=True)
+        for columns, sequence, order in groups:
+            if len(self._columns) == 1:
+                points[columns] = self._draw(sequence, block).T
+            else:
+                everything = self._draw(sequence.reset(), range(len(self._rows)))
+                points[columns] = everything[order[block.start : block.stop]].T
+        return points
+
+    def _draw(self, sequence: qmc.Sobol, block: range) -> NDArray[np.float64]:
+        """Points of one sequence, whose number of a power of two is the caller's choice."""
+        if block.start == 0 and self._rows.start:
+            sequence.fast_forward(self._rows.start)
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message="The balance properties of Sobol")
+            return sequence.random(len(block))
