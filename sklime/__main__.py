@@ -213,10 +213,12 @@ def _load(args: Namespace) -> Dataset:
         raise ValueError("--target and --task are for a FILE")
     else:
         data = breast_cancer()
-    most = np.unique(data.y, return_counts=True)[1].max() if data.classes else len(data.y)
-    if args.cv is not None and args.cv > most:
-        rows = "rows of any class" if data.classes else "rows"
-        raise ValueError(f"--cv {args.cv} needs as many {rows}; there are {most}")
+    if args.cv is not None and data.classes:
+        largest = np.unique(data.y, return_counts=True)[1].max()
+        if largest < args.cv:
+            raise ValueError(f"--cv {args.cv} needs a class of as many rows; there are {largest}")
+    elif args.cv is not None and len(data.y) < 2 * args.cv:  # one row has no R²
+        raise ValueError(f"--cv {args.cv} needs {2 * args.cv} rows; there are {len(data.y)}")
     return data
 
 

@@ -6,7 +6,7 @@ keyword more: ``homogeneity`` (row_classes) and ``frequency`` (num_features). In
 of weight 2 counts as the row twice, and a row of weight 0 as absent.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import NamedTuple
 
@@ -19,6 +19,10 @@ Array = NDArray[np.float64]
 Aggregation = Callable[..., Array]
 
 N_GROUPS = 20  # of rows left out one at a time, where an aggregation is no mean over rows
+
+# Weights of a replicate that are worked on together, so that what is made of them is small. The
+# same on every machine, as sums in another order are rounded differently.
+_BLOCK = 2**16
 
 
 class Importances(NamedTuple):
@@ -130,24 +134,34 @@ AGGREGATIONS: dict[str, Aggregation] = {
 }
 
 
-def bias_corrected_mean_abs(replicates: Array, sample_weight: ArrayLike | None = None) -> Array:
+def bias_corrected_mean_abs(
+    replicates: Array, sample_weight: ArrayLike | None = None, *, jackknife: bool = False
+) -> Array:
     r"""Return the `mean_abs` of the mean replicate, times the `signal_share` of each column.
 
     `replicates` (n_replicates, n_explained, n_features) are independent estimates of the same
     weights. The plain mean of sizes is too large by their noise; this one is near 0 on average,
     and as often below it as above, where all is noise. With one replicate it is the plain one.
+
+    With `jackknife` there is an axis before the others: all replicates, then without each of them.
     """
-    return signal_share(replicates, sample_weight) * mean_abs(replicates.mean(0), sample_weight)
+    sums = _sums(replicates, sample_weight, jackknife)
+    values = sums.signal_share * sums.sizes / sums.n_rows
+    return values if jackknife else values[0]
 
 
-def bias_corrected_rms(replicates: Array, sample_weight: ArrayLike | None = None) -> Array:
+def bias_corrected_rms(
+    replicates: Array, sample_weight: ArrayLike | None = None, *, jackknife: bool = False
+) -> Array:
     r"""Return :math:`\sqrt{D_j}`, or :math:`-\sqrt{-D_j}` where :math:`D_j < 0`.
 
     :math:`D_j = \frac{1}{n} \sum_i \mathrm{mean}_{r \ne s} b_{rij} b_{sij}`: the product of two
     independent estimates of a weight has its square as expectation, without any noise. With one
-    replicate it is the plain `rms`.
+    replicate it is the plain `rms`. `jackknife` as in `bias_corrected_mean_abs`.
     """
-    return signal_share(replicates, sample_weight) * rms(replicates.mean(0), sample_weight)
+    sums = _sums(replicates, sample_weight, jackknife)
+    values = sums.signal_share * np.sqrt(sums.squares / sums.n_rows)
+    return values if jackknife else values[0]
 
 
 BIAS_CORRECTED: dict[str, Aggregation] = {
@@ -166,23 +180,66 @@ def signal_share(replicates: Array, sample_weight: ArrayLike | None = None) -> A
     same without noise (see `bias_corrected_rms`). Negative where :math:`D_j` is; 1 with one
     replicate, of which the noise cannot be known.
     """
-    n = len(replicates)
-    if n == 1:
-        return np.ones(replicates.shape[2])
-    together, apart = np.square(replicates.sum(axis=0)), np.square(replicates).sum(axis=0)
-    signal = _row_mean((together - apart) / (n * (n - 1)), sample_weight)
-    everything = _row_mean(together / n**2, sample_weight)
-    share = np.divide(signal, everything, out=np.zeros_like(signal), where=everything > 0)
-    return np.sign(share) * np.sqrt(np.abs(share))
+    return _sums(replicates, sample_weight).signal_share[0]
 
 
-def cross_abs(replicates: Array, sample_weight: ArrayLike | None = None) -> Array:
+def cross_abs(
+    replicates: Array, sample_weight: ArrayLike | None = None, shares: ArrayLike = 1.0
+) -> Array:
     """Return sizes of the weights (n_explained, n_features) whose mean over rows has no bias.
 
-    That mean is `bias_corrected_mean_abs`.
+    That mean is `bias_corrected_mean_abs`, of all outputs by their `shares` if there is an axis of
+    outputs.
     """
-    sizes: Array = np.abs(replicates.mean(axis=0))
-    return signal_share(replicates, sample_weight) * sizes
+    factor = signal_share(replicates, sample_weight) * np.asarray(shares)
+    sizes = np.empty(replicates.shape[1:3])
+    for rows in _row_blocks(replicates):
+        block = factor * np.abs(replicates[:, rows].mean(axis=0))
+        sizes[rows] = sum(np.moveaxis(np.atleast_3d(block), -1, 0))
+    return sizes
+
+
+class _Sums(NamedTuple):
+    """Sums over rows of the mean replicate, with the axes (subsets, n_features, ...).
+
+    The first subset is all replicates, the others are all but one.
+    """
+
+    n_rows: float
+    sizes: Array
+    squares: Array
+    products: Array  # of different replicates, on average: the squares without noise
+
+    @property
+    def signal_share(self) -> Array:
+        share = _divide(self.products, self.squares)
+        return np.sign(share) * np.sqrt(np.abs(share))
+
+
+def _sums(
+    replicates: Array, sample_weight: ArrayLike | None = None, jackknife: bool = False
+) -> _Sums:
+    """Sums from all replicates, and with `jackknife` from all but each one too."""
+    n_replicates = len(replicates)
+    n_subsets = 1 + n_replicates * (jackknife and n_replicates > 1)
+    row_weights = _row_weights(replicates[0], sample_weight)
+    sizes, squares = np.zeros((2, n_subsets, *replicates.shape[2:]))
+    own_squares = np.zeros((n_replicates, *replicates.shape[2:]))
+    for rows in _row_blocks(replicates):
+        block, weights = replicates[:, rows], row_weights[rows]
+        everything = block.sum(axis=0)
+        for s in range(n_subsets):
+            together = everything - block[s - 1] if s else everything
+            sizes[s] += _row_sum(np.abs(together), weights)
+            squares[s] += _row_sum(np.square(together), weights)
+        for own_square, replicate in zip(own_squares, block, strict=True):
+            own_square += _row_sum(np.square(replicate), weights)
+    without = np.concatenate([np.zeros_like(own_squares[:1]), own_squares])[:n_subsets]
+    n = np.full((n_subsets, *[1] * (replicates.ndim - 2)), n_replicates)
+    n[1:] -= 1
+    products = (squares - own_squares.sum(axis=0) + without) / np.maximum(n * (n - 1), 1)
+    products = np.where(n > 1, products, squares)
+    return _Sums(row_weights.sum(), sizes / n, squares / n**2, products)
 
 
 def resolve(
@@ -229,8 +286,13 @@ def noise_floor(
     n = len(replicates)
     if n < 2:
         return np.full(replicates.shape[2], np.nan)
-    spread = replicates.std(axis=0, ddof=1) / np.sqrt(n) / _expected_deviation(n)
-    floors: Array = np.sqrt(2 / np.pi) * _row_mean(spread, sample_weight)
+    row_weights = _row_weights(replicates[0], sample_weight)
+    spread = sum(
+        _row_sum(replicates[:, rows].std(axis=0, ddof=1), row_weights[rows])
+        for rows in _row_blocks(replicates)
+    )
+    deviation = spread / row_weights.sum() / np.sqrt(n) / _expected_deviation(n)
+    floors: Array = np.sqrt(2 / np.pi) * deviation
     return floors @ _output_shares(replicates, shares)
 
 
@@ -293,57 +355,42 @@ def estimate_importances(
         Of shape (n_features,) each. Bias-corrected values below 0 are 0.
     """
     name = aggregation if isinstance(aggregation, str) else None
-    corrected = bias_correction and name in BIAS_CORRECTED
     function = resolve(aggregation, row_classes=row_classes, num_features=num_features)
+    corrected = BIAS_CORRECTED.get(str(name)) if bias_correction and len(replicates) > 1 else None
     output_shares = _output_shares(replicates, shares)
-
-    def estimate(replicates: Array, sample_weight: ArrayLike | None) -> Array:
-        per_output = [
-            BIAS_CORRECTED[str(name)](output, sample_weight)
-            if corrected
-            else function(output.mean(axis=0), sample_weight)
-            for output in np.moveaxis(replicates, -1, 0)
-        ]
-        return output_shares @ np.array(per_output)
-
-    row_terms = _row_terms(name, replicates.mean(axis=0), sample_weight)
-    if row_terms is not None:
-        row_terms = row_terms @ output_shares
-    values = estimate(replicates, sample_weight)
-    sem, dof = standard_error(estimate, replicates, sample_weight, population, row_terms)
-    if corrected:  # as late as possible, so that noise can average out before
+    row_weights = _row_weights(replicates[0], sample_weight)
+    if corrected is None:
+        by_output = _jackknife(function, replicates, sample_weight)
+    else:
+        by_output = corrected(replicates, sample_weight, jackknife=True)
+    values, *left_out = by_output @ output_shares
+    errors = [_pool_variance(left_out)]
+    unseen = 1.0 if population is None else max(0.0, 1 - row_weights.sum() / population)
+    if unseen > 0:
+        if name in _TERMS:
+            variance, dof = _mean_variance(str(name), replicates, row_weights, output_shares)
+        else:
+            variance, dof = _group_variance(function, replicates, row_weights, output_shares)
+        errors.append((unseen * variance, dof))
+    if corrected is not None:  # as late as possible, so that noise can average out before
         values = np.maximum(values, 0.0)
-    return Importances(values, sem, dof, signed=name is None or name in SIGNED)
+    return Importances(values, *standard_error(errors), signed=name is None or name in SIGNED)
 
 
-def standard_error(
-    estimate: Aggregation,
-    replicates: Array,
-    sample_weight: ArrayLike | None = None,
-    population: float | None = None,
-    row_terms: Array | None = None,
-) -> tuple[Array, Array]:
+def standard_error(errors: list[tuple[Array | float, float]]) -> tuple[Array, Array]:
     r"""Return the standard error of an estimate, and its degrees of freedom.
 
-    Two errors add. That of the pool is the jackknife over replicates,
+    `errors` are independent: the variance of each and its degrees of freedom. That of the pool is
+    the jackknife over replicates,
     :math:`\frac{R-1}{R} \sum_r (\hat\theta_{-r} - \bar\theta)^2`; with one replicate it cannot
-    be known and counts as 0. That of the rows explained is the variance of the `row_terms`
-    (n_explained, n_features), of which the estimate is a mean, over n; or the jackknife over groups
-    of rows where there are none. It is smaller by :math:`1 - n / N` where N rows are all there are
-    (`population`). A row of weight 2 counts as two rows. Degrees of freedom add by Welch's and
-    Satterthwaite's formula.
+    be known and counts as 0. That of the rows explained is the variance of a mean over them (by
+    the delta method, of a function of it), or the jackknife over groups of rows where the
+    aggregation is none. It is smaller by :math:`1 - n / N` where N rows are all there are. A row of
+    weight 2 counts as two rows. Degrees of freedom add by Welch's and Satterthwaite's formula.
     """
-    row_weights = _row_weights(replicates[0], sample_weight)
-    unseen = 1.0 if population is None else max(0.0, 1 - row_weights.sum() / population)
-    pool, pool_dof = _pool_variance(estimate, replicates, sample_weight)
-    if row_terms is None:
-        rows, rows_dof = _group_variance(estimate, replicates, row_weights)
-    else:
-        rows, rows_dof = _term_variance(row_terms, row_weights)
-    rows = unseen * rows
-    variance = pool + rows
+    variance = np.asarray(sum(part for part, _ in errors))
     scale = np.where(variance > 0, variance, 1)  # relative to it, no square is too small
-    inverse_dof = (pool / scale) ** 2 / pool_dof + (rows / scale) ** 2 / rows_dof
+    inverse_dof = np.asarray(sum((part / scale) ** 2 / dof for part, dof in errors))
     dof = np.divide(1, inverse_dof, out=np.full_like(variance, np.inf), where=variance > 0)
     return np.sqrt(variance), dof
 
@@ -355,62 +402,79 @@ def confint(importances: Importances, level: float = 0.95) -> Array:
     return np.column_stack([lower if importances.signed else np.maximum(lower, 0), upper])
 
 
-def _pool_variance(
-    estimate: Aggregation, replicates: Array, sample_weight: ArrayLike | None
-) -> tuple[Array, float]:
-    """Jackknife over replicates: variance and degrees of freedom."""
+def _jackknife(
+    function: Aggregation, replicates: Array, sample_weight: ArrayLike | None
+) -> Array:
+    """Aggregated mean replicate (subsets, n_features, n_outputs): of all, then without each."""
     n = len(replicates)
-    if n < 2:
-        return np.zeros(replicates.shape[2]), 1
-    left_out = [estimate(np.delete(replicates, r, axis=0), sample_weight) for r in range(n)]
-    return (n - 1) * np.var(left_out, axis=0), n - 1
+    outputs = []
+    for output in np.moveaxis(replicates, -1, 0):
+        everything = output.sum(axis=0)
+        left = [everything - replicate for replicate in output] if n > 1 else []
+        means = [everything / n, *(together / (n - 1) for together in left)]
+        outputs.append([function(mean, sample_weight) for mean in means])
+    return np.moveaxis(np.array(outputs), 0, -1)
 
 
-def _term_variance(row_terms: Array, row_weights: Array) -> tuple[Array, float]:
-    """Variance of a mean over rows, and degrees of freedom."""
-    n_rows = row_weights.sum()
+def _pool_variance(left_out: list[Array]) -> tuple[Array | float, float]:
+    """Jackknife over replicates: variance and degrees of freedom."""
+    n = len(left_out)
+    return ((n - 1) * np.var(left_out, axis=0), n - 1) if n > 1 else (0.0, 1)
+
+
+def _mean_variance(
+    name: str, replicates: Array, row_weights: Array, output_shares: Array
+) -> tuple[Array | float, float]:
+    """Variance of a function of a mean over rows (delta method), and degrees of freedom."""
+    term, n_rows = _TERMS[name], row_weights.sum()
     if n_rows <= 1:
-        return np.zeros(row_terms.shape[1]), 1
-    center = _row_mean(row_terms, row_weights)
-    spread = _row_mean(np.square(row_terms - center), row_weights)
+        return 0.0, 1
+    mean, spread = np.zeros(replicates.shape[2:]), np.zeros(replicates.shape[2])
+    for rows in _row_blocks(replicates):
+        mean += _row_sum(term(replicates[:, rows].mean(axis=0)), row_weights[rows]) / n_rows
+    slopes = _slope(name, mean, n_rows) * output_shares
+    for rows in _row_blocks(replicates):
+        deviation = ((term(replicates[:, rows].mean(axis=0)) - mean) * slopes).sum(axis=-1)
+        spread += _row_sum(np.square(deviation), row_weights[rows]) / n_rows
     return spread / (n_rows - 1), n_rows - 1
 
 
+def _slope(name: str, mean: Array, n_rows: float) -> Array:
+    """Derivative of an aggregation by the mean over rows of its `_TERMS`."""
+    if name == "rms":
+        return _divide(np.ones_like(mean), 2 * np.sqrt(mean))
+    if name == "splime":
+        return _divide(np.full_like(mean, n_rows), 2 * np.sqrt(n_rows * mean))
+    return np.full_like(mean, n_rows if name == "sum" else 1)
+
+
 def _group_variance(
-    estimate: Aggregation, replicates: Array, row_weights: Array
-) -> tuple[Array, float]:
+    function: Aggregation, replicates: Array, row_weights: Array, output_shares: Array
+) -> tuple[Array | float, float]:
     """Jackknife over groups of rows: variance and degrees of freedom."""
     present = np.flatnonzero(row_weights)
     n_groups = min(N_GROUPS, len(present))
     if n_groups < 2:
-        return np.zeros(replicates.shape[2]), 1
+        return 0.0, 1
     # Random groups, but the same ones for the same rows in another order: one fixed shuffle of
     # the rows in the order of their sizes.
-    sizes = np.abs(replicates.mean(axis=0)).sum(axis=(1, 2))[present]
+    weights = replicates.mean(axis=0)
+    sizes = np.abs(weights).sum(axis=(1, 2))[present]
     groups = np.empty(len(row_weights), dtype=int)
     shuffled = np.random.default_rng(0).permutation(len(present))
     groups[present[np.argsort(sizes, kind="stable")]] = shuffled % n_groups
+    outputs = np.moveaxis(weights, -1, 0)
     left_out = [
-        estimate(replicates, np.where(groups == g, 0, row_weights)) for g in range(n_groups)
+        output_shares @ [function(output, kept * row_weights) for output in outputs]
+        for kept in groups != np.arange(n_groups)[:, None]
     ]
     return (n_groups - 1) * np.var(left_out, axis=0), n_groups - 1
 
 
-def _row_terms(name: str | None, weights: Array, sample_weight: ArrayLike | None) -> Array | None:
-    """Terms, of the shape of weights, whose mean varies over rows as the aggregation does.
-
-    For a function of a mean they are its derivative times the terms of the mean (delta method).
-    """
-    sizes, n_rows = np.abs(weights), _row_weights(weights, sample_weight).sum()
-    terms: dict[str | None, Callable[[], Array]] = {
-        "mean_abs": lambda: sizes,
-        "rms": lambda: _divide(np.square(weights), 2 * rms(weights, sample_weight)),
-        "mean": lambda: weights,
-        "sum": lambda: n_rows * weights,
-        "splime": lambda: _divide(n_rows * sizes, 2 * splime(weights, sample_weight)),
-        "normlime": lambda: _normalized_squares(weights),
-    }
-    return terms[name]() if name in terms else None
+def _row_blocks(replicates: Array) -> Iterator[slice]:
+    """Blocks of the rows of replicates (n_replicates, n_explained, ...)."""
+    n_rows, size = replicates.shape[1], max(1, _BLOCK // int(np.prod(replicates.shape[2:])))
+    return (slice(start, start + size) for start in range(0, n_rows, size))
 
 
 def _output_shares(replicates: Array, shares: ArrayLike | None) -> Array:
@@ -465,6 +529,17 @@ def _weighted_median(values: Array, row_weights: Array) -> Array:
 
 def _normalized_squares(weights: Array) -> Array:
     return _divide(np.square(weights), np.abs(weights).sum(axis=1, keepdims=True))
+
+
+# Aggregations that are functions of a mean over rows, of these terms.
+_TERMS: dict[str | None, Callable[[Array], Array]] = {
+    "mean_abs": np.abs,
+    "rms": np.square,
+    "mean": np.positive,
+    "sum": np.positive,
+    "splime": np.abs,
+    "normlime": _normalized_squares,
+}
 
 
 def _divide(values: Array, sizes: Array) -> Array:

@@ -280,18 +280,19 @@ def _local_rows(
     stay, _ = own_bin_odds(own, kernel_width)
     row_bytes = n_rows * (24 * n_features + 2 * neighborhood.table.row_nbytes)
     batch = max(1, int(_working_memory() / effective_n_jobs(problem.n_jobs) / row_bytes))
-    parts = []
-    for start in range(0, len(codes), batch):
+
+    def explain(start: int) -> Surrogates:
         near = cell[start : start + batch]
         rows = drawn[near].transpose(1, 0, 2).reshape(n_features, -1)
         answer = problem.response(neighborhood.table.gather(rows))
         shape = (len(near), n_replicates, n_rows // n_replicates, -1)
         same = inside[near].reshape(len(near), n_features, *shape[1:3]).transpose(0, 2, 1, 3)
         batch_rows = slice(start, start + batch)
-        parts.append(
-            difference_of_means(same, answer.reshape(shape), stay[batch_rows], own[batch_rows])
-        )
-    return _joined(parts)
+        return difference_of_means(same, answer.reshape(shape), stay[batch_rows], own[batch_rows])
+
+    starts = range(0, len(codes), batch)
+    shape = (n_replicates, *codes.shape, problem.predictions.shape[1])
+    return Surrogates.joined(map(explain, starts), shape)
 
 
 def pairwise_weights(
@@ -317,17 +318,9 @@ def _over_rows(
         parts = Parallel(n_jobs=problem.n_jobs, prefer="threads")(
             delayed(explain)(*chunk) for chunk in chunks
         )
-    return _joined(parts)
-
-
-def _joined(parts: list[Surrogates]) -> Surrogates:
-    """Surrogates of some rows followed by those of others."""
-    return Surrogates(
-        np.concatenate([part.replicates for part in parts], axis=1),
-        np.concatenate([part.intercepts for part in parts]),
-        np.concatenate([part.scores for part in parts]),
-        np.concatenate([part.main_shares for part in parts]),
-    )
+    n_replicates, _, n_features, n_outputs = parts[0].replicates.shape
+    shape = (n_replicates, len(arrays[0]), n_features, n_outputs)
+    return Surrogates.joined((parts.pop(0) for _ in range(n_chunks)), shape)
 
 
 def _replicates(num_samples: int) -> tuple[int, int]:

@@ -2,7 +2,7 @@
 
 import warnings
 from collections.abc import Callable, Iterable
-from numbers import Integral
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -87,8 +87,7 @@ def explain(
         categorical_features=categorical_features,
         discretizer=discretizer,
     )
-    lime_width = 0.75 * np.sqrt(table.n_columns)
-    widths = [lime_width if width is None else float(width) for width in kernel_widths]
+    widths = _kernel_widths(kernel_widths, table.n_columns)
     effective = [effective_sample_size(neighborhood.bins, width) for width in widths]
     if engine == "auto":
         engine = "shared" if min(effective) >= MIN_EFFECTIVE else NARROW_ENGINE
@@ -178,8 +177,8 @@ def _warn_of_low_fidelity(main_shares: list[NDArray[np.float64]]) -> None:
     lowest = min((shares.mean() for shares in known if shares.size), default=1.0)
     if lowest < LOW_FIDELITY:
         warnings.warn(
-            f"The bins of single columns explain {max(lowest, 0):.0%} of the response's variance. The "
-            "rest is interactions, which so wide a kernel does not see, or changes inside bins. A "
+            f"The bins of single columns explain {max(lowest, 0):.0%} of the response's variance. "
+            "The rest is interactions, which so wide a kernel does not see, or changes inside bins. A "
             "narrower kernel_width, such as 0.4, takes the pairwise engine, which sees interactions "
             "and tells the two apart (variance_shares); discretizer='decile' has finer bins.",
             LowFidelityWarning,
@@ -222,6 +221,18 @@ def _feature_names(table: Table) -> NDArray[np.object_]:
     if table.names is not None:
         return table.names
     return np.array([f"x{j}" for j in range(table.n_columns)], dtype=object)
+
+
+def _kernel_widths(kernel_widths: Iterable[float | None], n_columns: int) -> list[float]:
+    """Checked widths of kernels, lime's own where None stands."""
+    given = list(kernel_widths)
+    widths = [0.75 * np.sqrt(n_columns) if width is None else width for width in given]
+    if not widths or not all(isinstance(width, Real) and float(width) > 0 for width in widths):
+        raise ValueError(
+            "The 'kernel_width' parameter of lime_importance must be a float in the range "
+            f"(0.0, inf), a sequence of such floats or None. Got {given!r} instead."
+        )
+    return [float(width) for width in widths]
 
 
 def _check_tables(table: Table, training_table: Table, y: Any) -> None:
@@ -295,10 +306,10 @@ def _choose_rows(
     n = len(candidates)
     if max_samples is None:
         wanted = n
-    elif isinstance(max_samples, Integral):
-        wanted = min(int(max_samples), n)
-    else:
+    elif isinstance(max_samples, float | np.floating):
         wanted = max(1, round(float(max_samples) * n))
+    else:
+        wanted = min(int(max_samples), n)
     if wanted == n:
         return candidates
     stratify = None if y is None else np.asarray(y)[candidates]

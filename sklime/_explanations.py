@@ -263,10 +263,7 @@ class Explanations:
         mean over the rows is the "mean_abs" importance.
         """
         replicates, shares = self._outputs(labels)
-        return sum(
-            share * cross_abs(replicates[..., k], self.sample_weight)
-            for k, share in enumerate(shares)
-        )
+        return cross_abs(replicates, self.sample_weight, shares)
 
     def confint(
         self,
@@ -337,7 +334,7 @@ class Explanations:
         return direction(replicates.mean(axis=0) @ shares, self.sample_weight)
 
     def has_direction(self, labels: str | ArrayLike = "all") -> bool:
-        """Whether the weights of `labels` have a sign: not those of all of three classes or more."""
+        """Whether the weights of `labels` have a sign; those of all of many classes have none."""
         every = isinstance(labels, str) and labels == "all"
         return not every or self.classes is None or len(self.classes) <= 2
 
@@ -428,7 +425,9 @@ class Explanations:
         """
         i, j = self._column(first), self._column(second)
         if i == j:
-            raise ValueError(f"The 'second' parameter must be another column. Got {second!r} twice.")
+            raise ValueError(
+                f"The 'second' parameter must be another column. Got {second!r} twice."
+            )
         k = self._output(label)
         tables = [interaction_table(effects, i, j) for effects in self._effects()]
         return Bunch(
@@ -462,12 +461,13 @@ class Explanations:
         raise ValueError(f"A column must be a name or number of one of {names}. Got {column!r}.")
 
     def _output(self, label: Any) -> int:
-        """Number of the output of a label; by default the second of two classes, or the only one."""
+        """Number of a label's output; by default the second of two classes, or the only output."""
         if label is not None:
             return self._label_positions(label)[0]
         if len(self.output_names) > 2 or (len(self.output_names) == 2 and self.classes is None):
             raise ValueError(
-                f"The 'label' parameter must be one of {self.output_names.tolist()}. Got None instead."
+                f"The 'label' parameter must be one of {self.output_names.tolist()}. "
+                "Got None instead."
             )
         return len(self.output_names) - 1
 

@@ -90,12 +90,11 @@ def read(path: Path, target: str | None = None, task: str | None = None) -> Data
         If the file cannot be read, or has no such target or nothing to learn from.
     """
     frame = _read_frame(path)
-    import pandas as pd  # is there, or reading has said that it is not
-
     frame.columns = [str(name) for name in frame.columns]
     columns = frame.columns.tolist()
-    if repeated := sorted({name for name in columns if columns.count(name) > 1}):
-        raise ValueError(f"several columns of {path.name} are named {repeated[0]!r}")
+    if not frame.columns.is_unique:
+        name = columns[frame.columns.duplicated().argmax()]
+        raise ValueError(f"several columns of {path.name} are named {name!r}")
     target = _find_target(columns, target, path.name)
     columns.remove(target)
     if not columns:
@@ -109,7 +108,7 @@ def read(path: Path, target: str | None = None, task: str | None = None) -> Data
     y, classes = _prepare_target(frame.pop(target), task)
     return Dataset(
         name=path.name,
-        X=pd.DataFrame({name: _prepare(frame[name]) for name in columns}),
+        X=type(frame)({name: _prepare(frame[name]) for name in columns}),
         y=y,
         columns=columns,
         target=target,
@@ -149,7 +148,10 @@ def _read_csv(path: Path) -> Any:
     import pandas as pd
 
     def n_columns(separator: str) -> int:
-        return len(pd.read_csv(path, sep=separator, nrows=0).columns)
+        try:
+            return len(pd.read_csv(path, sep=separator, nrows=0).columns)
+        except pd.errors.ParserError:  # quotes not where another separator expects them
+            return 1
 
     return _read_text(path, max(",;\t|", key=n_columns))
 
@@ -159,7 +161,14 @@ def _read_text(path: Path, separator: str) -> Any:
     import pandas as pd
 
     def read_text(decimal: str) -> Any:
-        return pd.read_csv(path, sep=separator, decimal=decimal, na_values="?", low_memory=False)
+        return pd.read_csv(
+            path,
+            sep=separator,
+            decimal=decimal,
+            na_values="?",
+            skipinitialspace=True,
+            low_memory=False,
+        )
 
     def n_numeric(frame: Any) -> int:
         return int(frame.select_dtypes("number").shape[1])
@@ -202,15 +211,15 @@ def _find_target(columns: list[str], target: str | None, name: str) -> str:
 
 def _prepare_target(column: Any, task: str | None) -> tuple[NDArray[Any], list[str]]:
     """The target as an array, and the names of its classes if it has classes."""
-    name = column.name
-    n_distinct = column.nunique()
+    name, y = column.name, _prepare(column)
+    numeric = y.dtype == "float64"
+    # Not of categories, of which the rare ones are merged.
+    n_distinct = (y if numeric else column.astype(str)).nunique()
     if n_distinct < 2:
         raise ValueError(f"the target {name!r} has one value only: there is nothing to explain")
-    y = _prepare(column)
-    numeric = y.dtype.kind == "f"
+    integers = numeric and bool((y % 1 == 0).all())
     if task is None:
         few = n_distinct <= min(10, max(2, len(y) // 5))
-        integers = numeric and bool((y % 1 == 0).all())
         task = "classification" if not numeric or (integers and few) else "regression"
     if task == "regression":
         if not numeric:
@@ -221,17 +230,9 @@ def _prepare_target(column: Any, task: str | None) -> tuple[NDArray[Any], list[s
             f"the target {name!r} has {n_distinct} different values, "
             f"too many for a classification (at most {_MAX_CLASSES})"
         )
-    classes = _class_values(column)
+    whole = integers and column.dtype.kind in "iuf"  # not True and False
+    classes = np.asarray(y.astype("int64") if whole else column.astype(str).astype(object))
     return classes, [str(value) for value in np.unique(classes)]
-
-
-def _class_values(column: Any) -> NDArray[Any]:
-    """Class values: integers and booleans as they are, others as strings."""
-    if column.dtype.kind in "iub":
-        return np.asarray(column.to_numpy())
-    if column.dtype.kind == "f" and bool((column % 1 == 0).all()):
-        return np.asarray(column.astype("int64").to_numpy())  # float for missing values' sake
-    return np.array([str(value) for value in column], dtype=object)
 
 
 def _prepare(column: Any) -> Any:

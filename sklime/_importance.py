@@ -1,6 +1,6 @@
 """LIME importances of a fitted model."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from numbers import Integral, Real
 from typing import Any
 
@@ -75,7 +75,7 @@ def lime_importance(
     categorical_features: Any = "from_dtype",
     discretizer: str | int = "quartile",
     num_samples: str | int = "auto",
-    kernel_width: float | ArrayLike | None = None,
+    kernel_width: float | Sequence[float] | None = None,
     model_regressor: Any = None,
     num_features: int | None = None,
     values: str = "weights",
@@ -203,7 +203,8 @@ def lime_importance(
     >>> lime_importance(model, X, random_state=0).importances_mean.argsort()[::-1].tolist()
     [2, 3, 0, 1]
     """
-    widths = kernel_width if np.ndim(kernel_width) else [kernel_width]
+    several = kernel_width is not None and np.ndim(kernel_width) > 0
+    widths: Any = np.asarray(kernel_width).tolist() if several else [kernel_width]
     results = [
         as_bunch(explanations, aggregation, labels, feature_groups)
         for explanations in explain(
@@ -232,7 +233,7 @@ def lime_importance(
             verbose=verbose,
         )
     ]
-    return results if np.ndim(kernel_width) else results[0]
+    return results if several else results[0]
 
 
 def as_bunch(

@@ -1,4 +1,4 @@
-"""Main and pair effects of a model on bins, and LIME weights at any kernel width.
+"""Main effects and interactions of a model on bins, and LIME weights at any kernel width.
 
 The pool's columns are independent, so the model's functional ANOVA on bins,
 ``f = f0 + sum_j m_j + sum_jk I_jk + ...``, is estimated once by :func:`fit_effects`, and every
@@ -34,7 +34,7 @@ WORKING_MEMORY = 2**26  # bytes
 
 @dataclass(frozen=True)
 class Effects:
-    """Main and pair effects of a model on the bins of a table, cut after pairs.
+    """Main effects and interactions of a model on the bins of a table, up to third order.
 
     d columns, B bins in all, K outputs, R replicates, S interactions that rise above the noise. An
     estimate is the mean over the replicates, which differ from one another by noise alone.
@@ -93,10 +93,10 @@ def fit_effects(
     shrinkage: bool = True,
     working_memory: int = WORKING_MEMORY,
 ) -> Effects:
-    """Estimate main effects and pair effects of a model from its responses to a pool.
+    """Estimate main effects and interactions of a model from its responses to a pool.
 
     Sobol rows are the better ones for main effects, but their bits alias pairs of columns and
-    invent interactions: pairs are searched for in the plain random rows, and only the tables of
+    invent interactions: these are searched for in the plain random rows, and only the tables of
     those found are estimated from all rows.
 
     Parameters
@@ -114,7 +114,8 @@ def fit_effects(
         inside its bin. Twins tell variation inside bins from higher orders: without them it
         counts as higher orders.
     shrinkage : bool, default=True
-        False keeps every pair as it was estimated, noise and all.
+        False keeps every pair and triple as it was estimated, noise and all: for tables of few
+        columns only.
     working_memory : int, default=64 MiB
         Bound in bytes on the blocks of the search for pairs.
 
@@ -131,24 +132,20 @@ def fit_effects(
 
     The squared norm of a pair's table is the variance of its effect plus noise,
     ``Var(residual) (B_j - 1) (B_k - 1) / rows``. Every table is multiplied by its expected share
-    of signal, empirical Bayes over all pairs; those below a tenth are dropped.
+    of signal, empirical Bayes over all pairs; those below a tenth are dropped. Pairs are searched
+    for twice, as the strong ones hide the weak ones; then triples, in the same way, among the 30
+    columns of most effect.
 
-    A column of more than ten bins takes part in pairs with its bins merged into at most ten
-    groups of about equal frequency and similar main effect.
+    A column of more than ten bins takes part in interactions with its bins merged into at most
+    ten groups, of about equal frequency and similar main effect.
     """
     rows = _Rows(sobol_response, random_response)
     within = rows.average_twins(twin_response)
     codes = _by_column(sobol_codes, random_codes)
-    margins = np.split(probabilities, offsets[1:-1])
-    mains = _fit_mains(rows, codes, margins)
+    mains = _fit_mains(rows, codes, np.split(probabilities, offsets[1:-1]))
     beyond_mains = rows.variance(rows.random) + rows.share_of_twins * within / 2
     groups = [_groups(term) for term in mains]
-    merged = [
-        g.astype(np.uint8)[c] if len(g) > MAX_GROUPS else c
-        for g, c in zip(groups, codes, strict=True)
-    ]
-    group_margins = [_merged(p, g) for g, p in zip(groups, margins, strict=True)]
-    terms = _fit_interactions(rows, merged, group_margins, mains, shrinkage, working_memory)
+    terms = _fit_interactions(rows, mains, groups, shrinkage, working_memory)
 
     main = np.concatenate([term.estimate(rows, rows.sobol) for term in mains], axis=1)
     tables = [term.estimate(rows, rows.all) for term in terms]
@@ -159,10 +156,9 @@ def fit_effects(
 
     error = probabilities[:, None] * _square_error_of_mean(main)
     main_variance = probabilities @ np.square(main.mean(axis=0)) - error.sum(axis=0)
-    pairs = [len(term.columns) == 2 for term in terms]
-    pair_variance = term_variances[pairs].sum(axis=0)
-    fitted = np.repeat([term.signal for term in mains], np.diff(offsets))
-    higher = beyond_mains - fitted @ error - pair_variance - within
+    pair_variance = term_variances[[len(term.columns) == 2 for term in terms]].sum(axis=0)
+    error_of_fit = np.repeat([term.signal for term in mains], np.diff(offsets)) @ error
+    higher = beyond_mains - error_of_fit - pair_variance - within
     variances = np.stack([main_variance, pair_variance, higher, within])
     return Effects(
         offsets=offsets,
@@ -212,7 +208,8 @@ def kernel_weights(effects: Effects, codes: Codes, kernel_width: float) -> Float
     r is 0 for a wide kernel, which sees main effects only, and 1 for a narrow one. Holding each
     column with probability r is also how the multilinear extension of a game picks coalitions
     [2]_: ``(1 - p_j) beta_j`` at ``r = 1/2`` is the Banzhaf value of the column, and for a model
-    without third order its Shapley value, too.
+    without third order its Shapley value, too: quartiles are at
+    ``r = 1/2`` for a kernel width of 0.557.
 
     References
     ----------
@@ -585,13 +582,17 @@ def _groups(main: _Term) -> Ints:
 
 def _fit_interactions(
     rows: _Rows,
-    codes: Sequence[Codes],
-    margins: Sequence[Floats],
     mains: Sequence[_Term],
+    groups: Sequence[Ints],
     shrinkage: bool,
     working_memory: int,
 ) -> list[_Term]:
     """Interactions with signal, searched for in the random rows and fitted together on all."""
+    codes = [
+        own.astype(np.uint8)[term.cells] if len(own) > MAX_GROUPS else term.cells
+        for term, own in zip(mains, groups, strict=True)
+    ]
+    margins = [_merged(term.probabilities, own) for term, own in zip(mains, groups, strict=True)]
     share_random = rows.count(rows.random) / rows.count(rows.all)
     search = _Search(rows, codes, margins, working_memory)
     terms: dict[Columns, _Term] = {}
@@ -634,7 +635,7 @@ class _Search:
         self.rows, self.working_memory = rows, working_memory
         self.codes = [column[:, rows.random] for column in codes]
         self.bases = [_contrasts(margin) for margin in margins]
-        self.ranks = np.array([np.count_nonzero(margin) - 1 for margin in margins])
+        self.ranks = np.array([np.count_nonzero(margin) - 1 for margin in margins], np.int32)
 
     def pairs(self, terms: dict[Columns, _Term]) -> dict[Columns, float]:
         """Pairs with signal, those of most first. Terms are pairs found before."""
@@ -650,37 +651,48 @@ class _Search:
                 ratios[i][j - i - 1] = variance[k] * _inverse(noise)[k]
             return ratios
 
-        every = range(len(self.codes))
-        return self._found([((i,), every[i + 1 :]) for i in every], ratios)
+        d = len(self.codes)
+        families = [
+            np.stack([np.full(d - 1 - i, i), np.arange(i + 1, d)], axis=1).astype(np.uint16)
+            for i in range(d - 1)
+        ]
+        return self._found(families, ratios)
 
     def triples(self, columns: Sequence[int]) -> dict[Columns, float]:
         """Triples of these columns with signal, those of most first."""
-        heads = [
-            ((columns[a], columns[b]), columns[b + 1 :])
-            for a, b in itertools.combinations(range(len(columns)), 2)
+        families = [
+            np.array([(j, *pair) for pair in itertools.combinations(columns[i:], 2)], np.uint16)
+            for i, j in enumerate(columns[:-2], start=1)
         ]
-        return self._found(heads, lambda k: self._triple_ratios(self._residual(k), columns))
+        return self._found(families, lambda k: self._triple_ratios(self._residual(k), columns))
 
     def _found(
-        self,
-        families: Sequence[tuple[Columns, Sequence[int]]],
-        ratios: Callable[[int], list[Singles]],
+        self, families: Sequence[NDArray[np.uint16]], ratios: Callable[[int], list[Singles]]
     ) -> dict[Columns, float]:
         """Interactions with signal in the output where they have most.
 
-        A family is all but the last column of its interactions, and each one's last column.
+        A family holds the columns of those interactions whose first column is the same.
         """
-        freedom = [self.ranks[list(head)].prod() * self.ranks[tail] for head, tail in families]
+        freedom = [self.ranks[family].prod(axis=1, dtype=np.int32) for family in families]
         signal = [np.zeros(len(f), dtype=np.float32) for f in freedom]
-        for k in np.flatnonzero(self.rows.variance(self.rows.random)).tolist():
+        for k in self._outputs():
             for most, shares in zip(signal, _signal_shares(ratios(k), freedom), strict=True):
                 np.maximum(most, shares, out=most)
         found = {
-            (*head, tail[i]): float(shares[i])
-            for (head, tail), shares in zip(families, signal, strict=True)
-            for i in np.flatnonzero(shares > LEAST_SIGNAL).tolist()
+            tuple(family[i].tolist()): float(shares[i])
+            for family, shares in zip(families, signal, strict=True)
+            for i in np.flatnonzero(shares > LEAST_SIGNAL)
         }
         return dict(sorted(found.items(), key=lambda item: -item[1])[:MAX_TERMS])
+
+    def _outputs(self) -> list[int]:
+        """Outputs to search: those that vary, and not the second of two mirrored classes."""
+        first, *others = self.rows.residual
+        if len(others) == 1 and np.allclose(first, -others[0], atol=1e-9):
+            others = []
+        return [
+            k for k, residual in enumerate([first, *others]) if residual[:, self.rows.random].any()
+        ]
 
     def _residual(self, k: int) -> Singles:
         return self.rows.residual[k][:, self.rows.random].ravel().astype(np.float32)
@@ -690,7 +702,7 @@ class _Search:
         d = len(self.codes)
         ratios = np.zeros((d, d), dtype=np.float32)
         most = max(len(basis) for basis in self.bases)
-        width = max(1, self.working_memory // (16 * residual.size * (most + 1)))
+        width = max(1, self.working_memory // (32 * residual.size * (most + 1)))
         blocks = [range(start, min(start + width, d)) for start in range(0, d, width)]
         for a, left in enumerate(blocks):
             contrasts, starts, norms = self._encode(left)
@@ -702,22 +714,21 @@ class _Search:
                 totals = np.add.reduceat(np.add.reduceat(totals, starts, 0), other_starts, 1)
                 block = slice(left.start, left.stop), slice(right.start, right.stop)
                 ratios[block] = totals * _inverse(norms @ other_norms.T)
-        return [ratios[i, i + 1 :] for i in range(d)]
+        return [ratios[i, i + 1 :] for i in range(d - 1)]
 
     def _triple_ratios(self, residual: Singles, columns: Sequence[int]) -> list[Singles]:
-        """The same for each pair of columns and the columns after both."""
+        """The same of each of the columns with the pairs of columns after it."""
         contrasts, starts, norms = self._encode(columns)
         ends = np.append(starts, len(contrasts))
         ratios = []
-        for a, b in itertools.combinations(range(len(columns)), 2):
-            one = contrasts[ends[a] : ends[a + 1]] * residual
-            both = one[:, None] * contrasts[ends[b] : ends[b + 1]]
-            products = both.reshape(-1, residual.size) @ contrasts[ends[b + 1] :].T
-            totals = np.square(products).sum(axis=0)
-            noise = norms[b + 1 :] @ (norms[a] * norms[b] * np.square(residual))
-            if len(noise):
-                totals = np.add.reduceat(totals, starts[b + 1 :] - ends[b + 1])
-            ratios.append(totals * _inverse(noise))
+        for i in range(len(columns) - 2):
+            own = contrasts[ends[i] : ends[i + 1]] * residual
+            others, first = contrasts[ends[i + 1] :], starts[i + 1 :] - ends[i + 1]
+            totals = np.square([(others * contrast) @ others.T for contrast in own]).sum(axis=0)
+            totals = np.add.reduceat(np.add.reduceat(totals, first, 0), first, 1)
+            noise = (norms[i + 1 :] * (norms[i] * np.square(residual))) @ norms[i + 1 :].T
+            after = np.triu_indices(len(first), 1)
+            ratios.append(totals[after] * _inverse(noise[after]))
         return ratios
 
     def _encode(self, columns: Sequence[int]) -> tuple[Singles, Ints, Singles]:
@@ -749,7 +760,9 @@ def _contrasts(margin: Floats) -> Singles:
     return basis
 
 
-def _signal_shares(ratios: Sequence[Singles], freedom: Sequence[Ints]) -> list[Singles]:
+def _signal_shares(
+    ratios: Sequence[Singles], freedom: Sequence[NDArray[np.int32]]
+) -> list[Singles]:
     """Expected share of signal in the variance of each table: empirical Bayes over all tables.
 
     At a signal-to-noise ratio g the variance of a table over that of its noise follows
@@ -763,7 +776,7 @@ def _signal_shares(ratios: Sequence[Singles], freedom: Sequence[Ints]) -> list[S
         rounded = np.rint(np.log(np.clip(ratio, 1e-6, 1e6)) * per_unit).astype(np.intp)
         return free * per_freedom + per_freedom // 2 + rounded
 
-    largest = max(int(free.max(initial=0)) for free in freedom)
+    largest = max((int(free.max()) for free in freedom), default=0)
     counts = np.zeros(per_freedom * (largest + 1))
     for ratio, free in zip(ratios, freedom, strict=True):
         np.add.at(counts, kinds(ratio, free), 1)

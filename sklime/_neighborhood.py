@@ -6,9 +6,9 @@ through the inverse of the column's distribution function does both, so every va
 is asked about is a value it was trained on.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -118,14 +118,14 @@ def _interval_labels(cuts: list[float], unit: str) -> list[str]:
     texts = [_text(cut, unit) for cut in cuts]
     if len(set(texts)) < len(texts):  # cuts closer than four digits tell apart
         texts = [repr(cut) for cut in cuts]
-    inner = [f"{low} < x <= {high}" for low, high in zip(texts[:-1], texts[1:], strict=True)]
+    inner = [f"{low} < x <= {high}" for low, high in pairwise(texts)]
     return [f"x <= {texts[0]}", *inner, f"x > {texts[-1]}"]
 
 
 def _column_codes(
     table: Table, j: int, cuts: NDArray[np.float64] | None, levels: list[Any] | None
 ) -> NDArray[np.intp]:
-    """Bin numbers of one column; missing values come after the last regular bin, unseen ones last."""
+    """Bin numbers of one column: regular bins, then missing values, then unseen ones."""
     if levels is None:
         values = table.numbers(j)
         regular = 1 if cuts is None else len(cuts) + 1
@@ -163,7 +163,7 @@ class _Column:
 
         A sparse table's columns are mostly zeros, and would not fit in memory one by one.
         """
-        cumulative = None if weight is None else np.cumsum(weight)
+        cumulative: Any = None if weight is None else np.cumsum(weight)
         if values is not None:
             ordered = values[order]
             last = np.flatnonzero(np.append(ordered[1:] != ordered[:-1], True))

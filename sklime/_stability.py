@@ -11,7 +11,7 @@ from sklearn.utils._param_validation import Interval, validate_params
 Array = NDArray[np.float64]
 
 
-@validate_params(  # type: ignore[untyped-decorator]
+@validate_params(
     {
         "importances": ["array-like"],
         "k": [Interval(Integral, 1, None, closed="left"), None],

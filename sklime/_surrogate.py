@@ -22,8 +22,9 @@ References
 .. [2] M. B. Giles, "Multilevel Monte Carlo Methods", Acta Numerica 24, 2015.
 """
 
+import itertools
+from collections.abc import Iterable
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -89,19 +90,26 @@ class Surrogates:
     main_shares: NDArray[np.float64]
 
     @classmethod
-    def empty(cls, shape: tuple[int, int, int, int]) -> "Surrogates":
-        """Room for surrogates whose replicates have that shape."""
-        _, n_explained, _, n_outputs = shape
-        return cls(np.empty(shape), *np.empty((3, n_explained, n_outputs)))
+    def joined(
+        cls, parts: Iterable["Surrogates"], shape: tuple[int, int, int, int]
+    ) -> "Surrogates":
+        """Surrogates of some rows followed by those of others; `shape` is that of all replicates.
 
-    def rows(self, start: int, stop: int) -> "Surrogates":
-        """Views of the surrogates of some rows."""
-        return Surrogates(
-            self.replicates[:, start:stop],
-            self.intercepts[start:stop],
-            self.scores[start:stop],
-            self.main_shares[start:stop],
-        )
+        A part is copied before the next one is asked for.
+        """
+        _, n_explained, _, n_outputs = shape
+        whole = cls(np.empty(shape), *np.empty((3, n_explained, n_outputs)))
+        start = 0
+        for part in parts:
+            if len(part.scores) == n_explained:
+                return part
+            rows = slice(start, start + len(part.scores))
+            whole.replicates[:, rows] = part.replicates
+            whole.intercepts[rows] = part.intercepts
+            whole.scores[rows] = part.scores
+            whole.main_shares[rows] = part.main_shares
+            start = rows.stop
+        return whole
 
 
 def closed_form(
@@ -137,19 +145,17 @@ def closed_form(
     """
     levels = _TwoLevels(pool, bins, kernel_width)
     chunk = max(1, int(min(memory, _MOST_MEMORY) / 2 / levels.row_bytes))
+    chunks = (codes[start : start + chunk] for start in range(0, len(codes), chunk))
     shape = (len(pool.codes), *codes.shape, pool.response.shape[2])
-    surrogates = Surrogates.empty(shape)
-    for start in range(0, len(codes), chunk):
-        levels.explain(codes[start : start + chunk], surrogates.rows(start, start + chunk))
-    return surrogates
+    return Surrogates.joined(map(levels.explain, chunks), shape)
 
 
 def near_rows(bins: Bins, kernel_width: float, n_rows: int) -> int:
     """Rows of a replicate that are enough to tell what the kernel changes.
 
-    It changes a weight by ``sqrt(1 / ESS - 1)`` of the response, roughly, with ESS the share of rows
-    that the kernel leaves effective. So few rows will do where ESS is near 1. The number of rows is
-    halved only, as Sobol' rows are best by powers of two.
+    It changes a weight by ``sqrt(1 / ESS - 1)`` of the response, roughly, with ESS the share of
+    rows that the kernel leaves effective. So few rows will do where ESS is near 1. The number of
+    rows is halved only, as Sobol' rows are best by powers of two.
     """
     effective = effective_sample_size(bins, kernel_width)
     near = n_rows
@@ -193,15 +199,16 @@ class _TwoLevels:
         columns = bins.n_features * (10 + n_outputs * (n_replicates + 3))
         self.row_bytes = 8 * (3 * len(bins.probabilities) + 4 * near + columns)
 
-    def explain(self, codes: NDArray[np.unsignedinteger], surrogates: Surrogates) -> None:
-        """Write the surrogates of some rows."""
-        replicates = surrogates.replicates
-        n_replicates, n_explained, _, n_outputs = replicates.shape
+    def explain(self, codes: NDArray[np.unsignedinteger]) -> Surrogates:
+        """Surrogates of some rows."""
+        n_replicates, _, n_outputs = self._moments.shape
+        n_outputs //= 2
+        replicates = np.zeros((n_replicates, *codes.shape, n_outputs))
         flat_bins = self._bins.flat(codes)
         own = self._bins.own_probabilities(codes)
         inside, _ = own_bin_odds(own, self._width)
         gain = weight_gain(inside)
-        mean, variance = np.zeros((2, n_explained, n_outputs))
+        mean, variance = np.zeros((2, len(codes), n_outputs))
         for r in range(n_replicates):
             hot = _OneHot(self._codes[r], self._bins)
             weight = self._kernel[hot.mismatches(flat_bins)]
@@ -214,11 +221,11 @@ class _TwoLevels:
                 own_sum = hot.own_bin_sums(weight * self._moments[r, :, k], flat_bins)
                 covariance = own_sum / total - inside * near[:, [k]]
                 replicates[r, ..., k] = gain * covariance + self._flat[r, :, k][flat_bins]
+        replicates *= self._scale
         if self._closes:
             replicates[..., -1] = -replicates[..., :-1].sum(axis=-1)
-        replicates *= self._scale
         mean = self._center + mean * self._scale
-        summarize(surrogates, mean, variance * self._scale**2, inside, own)
+        return summarize(replicates, mean, variance * self._scale**2, inside, own)
 
 
 def flat_weights(
@@ -231,7 +238,7 @@ def flat_weights(
     n_replicates, n_rows, n_outputs = f.shape
     own = np.append(bins.probabilities, 0.0)
     sums = np.zeros((n_replicates, len(own), n_outputs))
-    for j, (start, stop) in enumerate(pairwise(bins.offsets)):
+    for j, (start, stop) in enumerate(itertools.pairwise(bins.offsets)):
         size = stop - start
         cell = (codes[..., j] + size * np.arange(n_replicates)[:, None]).ravel()
         for k in range(n_outputs):
@@ -269,26 +276,22 @@ def difference_of_means(
     centered = response - mean
     covariance = np.matmul(same.astype(np.float64), centered) / n_rows
     replicates = (weight_gain(inside)[:, None, :, None] * covariance).swapaxes(0, 1)
-    surrogates = Surrogates.empty(replicates.shape)
-    surrogates.replicates[...] = replicates
     variance = (centered**2).mean(axis=(1, 2))
-    summarize(surrogates, mean.mean(axis=(1, 2)), variance, inside, own)
-    return surrogates
+    return summarize(replicates, mean.mean(axis=(1, 2)), variance, inside, own)
 
 
 def summarize(
-    surrogates: Surrogates,
+    replicates: NDArray[np.float64],
     mean: NDArray[np.float64],
     variance: NDArray[np.float64],
     inside: NDArray[np.float64],
     own: NDArray[np.float64],
-) -> None:
-    """Write the intercepts, R^2 and shares of main effects that go with weights.
+) -> Surrogates:
+    """Intercept, R^2 and share of main effects that go with weights.
 
     Parameters
     ----------
-    surrogates : Surrogates
-        Their replicates are given.
+    replicates : ndarray of shape (n_replicates, n_explained, n_features, n_outputs)
     mean, variance : ndarrays of shape (n_explained, n_outputs)
         Of the response under each row's kernel.
     inside : ndarray of shape (n_explained, n_features)
@@ -304,8 +307,8 @@ def summarize(
     even where they are all there is, 1/3 at four bins and 1/9 at ten; the share is then 1 less
     what varies inside bins.
     """
-    replicates = surrogates.replicates
     squares = mean_square(replicates)
+    intercepts = mean - (replicates.mean(axis=0) * inside[..., None]).sum(axis=1)
     varies = variance > 1e-20 * (1 + mean**2)
 
     def share(factor: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -313,10 +316,8 @@ def summarize(
         unknown = np.full_like(variance, np.nan)
         return np.divide(explained, variance, out=unknown, where=varies)
 
-    inner = (replicates.mean(axis=0) * inside[..., None]).sum(axis=1)
-    np.subtract(mean, inner, out=surrogates.intercepts)
-    np.minimum(share(inside * (1 - inside)), 1.0, out=surrogates.scores)
-    surrogates.main_shares[...] = share((1 - own) ** 2)
+    scores = np.minimum(share(inside * (1 - inside)), 1.0)
+    return Surrogates(replicates, intercepts, scores, share((1 - own) ** 2))
 
 
 def mean_square(replicates: NDArray[np.float64]) -> NDArray[np.float64]:

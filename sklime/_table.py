@@ -326,7 +326,7 @@ def _type_names(cells: NDArray[Any]) -> list[str]:
 
 def _cell_unit(cells: NDArray[np.object_]) -> str:
     """What the numbers of a column of objects stand for."""
-    types = {"bool": (bool, np.bool_), "date": date, "duration": timedelta}
+    types: dict[str, Any] = {"bool": (bool, np.bool_), "date": date, "duration": timedelta}
     known = [cell for cell in cells if cell is not None]
     units = (unit for unit, kind in types.items() if all(isinstance(c, kind) for c in known))
     return next(units, "number") if known else "number"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import wraps
 from inspect import signature
 from types import MethodType
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -100,9 +100,9 @@ class LimeImportanceWrapper(MetaEstimatorMixin, BaseEstimator):
         None explains training rows. Else the models of the folds are explained on the rows that
         they have not seen, and `estimator_` is fitted to all rows.
     max_samples : "auto", int, float or None, default="auto"
-        Rows to explain (in each fold): a number (at most what there is), a share, or None for all. "auto" is 1000
-        for the engines whose rows share a neighbourhood, 100 for the others. The classes keep
-        their proportions.
+        Rows to explain (in each fold): a number (at most what there is), a share, or None for all.
+        "auto" is 1000 for the engines whose rows share a neighbourhood, 100 for the others. The
+        classes keep their proportions.
     labels : {"all", "predicted"} or array-like of class values, default="all"
         Outputs that count. "all": half the sum over the classes, the total variation, or the mean
         over other outputs. "predicted": each row's predicted class, as lime's `top_labels=1`. Else
@@ -229,14 +229,14 @@ class LimeImportanceWrapper(MetaEstimatorMixin, BaseEstimator):
     ['radius error', 'worst radius', 'worst texture']
     """
 
-    _parameter_constraints: dict[str, list[Any]] = {
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "estimator": [HasMethods(["fit"])],
         "cv": ["cv_object"],
         **PARAMETERS,
     }
 
     # The inner estimator decides who takes weights, so there is nothing to request here.
-    __metadata_request__fit = {"sample_weight": metadata_routing.UNUSED}
+    __metadata_request__fit: ClassVar[dict[str, str]] = {"sample_weight": metadata_routing.UNUSED}
 
     def __init__(
         self,
@@ -323,17 +323,17 @@ class LimeImportanceWrapper(MetaEstimatorMixin, BaseEstimator):
         routed = self._route_fit(sample_weight, fit_params)
         estimator = clone(self.estimator)
         estimator.fit(X, y, **routed.estimator.fit)
-        if _num_samples(X) < 2:
+        if (n_samples := _num_samples(X)) < 2:
             raise ValueError(
-                f"Found array with 1 sample(s) (shape={np.shape(X)}) while a minimum of 2 is "
-                f"required by {type(self).__name__}."
+                f"Found array with {n_samples} sample(s) (shape={np.shape(X)}) while a minimum of "
+                f"2 is required by {type(self).__name__}."
             )
         settings = {name: getattr(self, name) for name in PARAMETERS}
         classes = class_values(estimator, self.response_method, X)
         if self.cv is None:
             folds = [_explain(estimator, X, y, sample_weight, settings)]
         else:
-            X, y = indexable(X, y)  # COO matrices, for one, have no rows to take
+            (y,) = indexable(y)  # what is only array-like has no rows to take
             cv = check_cv(self.cv, y, classifier=is_classifier(estimator))
             splits = list(cv.split(X, y, **routed.splitter.split))
             seeds = check_random_state(self.random_state).randint(2**31 - 1, size=len(splits))
@@ -423,7 +423,9 @@ class LimeImportanceWrapper(MetaEstimatorMixin, BaseEstimator):
             del given["sample_weight"]  # nothing is fitted: they weigh the explanations only
         return Bunch(estimator=Bunch(fit=given), splitter=Bunch(split=split))
 
-    def _ask(self, method: str, params: dict[str, Any]) -> tuple[Callable[..., Any], dict[str, Any]]:
+    def _ask(
+        self, method: str, params: dict[str, Any]
+    ) -> tuple[Callable[..., Any], dict[str, Any]]:
         """A method of the fitted inner estimator, and the metadata that goes to it."""
         check_is_fitted(self)
         if params and get_config()["enable_metadata_routing"]:
@@ -592,7 +594,7 @@ def _fit_and_explain(
     **rows: Any,
 ) -> _Fold:
     """Fit an estimator to the training rows of a fold and explain its held-out ones."""
-    X_train = _safe_indexing(X, train)
+    X_train = Table(X).take(train)  # in the format of X, a COO matrix included
     y_train = None if y is None else _safe_indexing(y, train)
     estimator.fit(X_train, y_train, **_check_method_params(X, fit_params, indices=train))
     return _explain(estimator, X, y, sample_weight, settings, **rows)

@@ -10,7 +10,11 @@ from sklearn.tree import DecisionTreeRegressor
 
 from sklime import LimeImportanceWrapper, lime_importance
 
-pytestmark = pytest.mark.filterwarnings("ignore::sklime.exceptions.LowFidelityWarning")
+# The few samples of these tests tell nothing about fidelity.
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::sklime.exceptions.LowFidelityWarning"),
+    pytest.mark.filterwarnings("ignore::sklime.exceptions.HigherOrderWarning"),
+]
 
 NAMES = ["size", "code", "noise", "kind"]
 EFFECTS = np.array([2.0, -1, 0, 3, -4, 0, 1, -1])

@@ -14,9 +14,11 @@ from sklearn.tree import DecisionTreeRegressor
 
 from sklime import LimeImportanceWrapper, lime_importance
 
+# The few samples of these tests tell nothing about fidelity.
 pytestmark = [
     pytest.mark.filterwarnings("ignore::sklime.exceptions.LowFidelityWarning"),
-    pytest.mark.filterwarnings("ignore:All importances are 0"),  # with so few samples
+    pytest.mark.filterwarnings("ignore::sklime.exceptions.HigherOrderWarning"),
+    pytest.mark.filterwarnings("ignore:All importances are 0"),
 ]
 
 N_ROWS = 40

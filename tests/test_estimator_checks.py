@@ -27,7 +27,6 @@ from sklearn.utils.estimator_checks import (
     check_estimator,
     check_inplace_ensure_writeable,
     check_param_validation,
-    check_readonly_memmap_input,
     estimator_checks_generator,
 )
 
@@ -147,7 +146,6 @@ def test_every_check_passes_for_models_that_have_caught_faults(inner):
         check_param_validation,
         check_dataframe_column_names_consistency,
         check_inplace_ensure_writeable,
-        check_readonly_memmap_input,
     ],
 )
 def test_checks_that_check_estimator_leaves_out(check, inner):

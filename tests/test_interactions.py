@@ -364,6 +364,35 @@ def test_weights_of_probabilities_sum_to_zero_over_classes():
     np.testing.assert_allclose(weights.sum(axis=-1), 0, atol=1e-13)
 
 
+def test_two_classes_mirror_each_other():
+    def classes(x):
+        probability = 1 / (1 + np.exp(-8 * product(x) - x[2]))
+        return np.stack([1 - probability, probability], axis=-1)
+
+    effects, arguments = simulate(classes, [4] * 6)
+    alone, _ = simulate(lambda x: classes(x)[..., 1], [4] * 6)
+    codes = arguments["random_codes"][0]
+    weights = kernel_weights(effects, codes, 0.4)
+    np.testing.assert_allclose(weights[..., 0], -weights[..., 1], atol=1e-13)
+    np.testing.assert_allclose(weights[..., 1:], kernel_weights(alone, codes, 0.4), atol=1e-12)
+
+
+@pytest.mark.parametrize("d", [1, 2])
+def test_tables_of_one_or_two_columns(d):
+    effects, arguments = simulate(lambda x: x[0] * x[-1], [4] * d)
+    codes = arguments["random_codes"][0]
+    weights = kernel_weights(effects, codes, 0.4).mean(axis=0)[..., 0]
+    middle = (codes + 0.5) / 4
+    if d == 1:
+        expected = (middle**2 + 1 / 192 - 1 / 3) / (1 - 1 / 4)
+        np.testing.assert_allclose(weights, expected, atol=0.02)
+    else:
+        main = (middle - 0.5) / 2 / (1 - 1 / 4)
+        r = 0.25 * (1 - math.exp(-1 / 0.32)) / (0.25 + 0.75 * math.exp(-1 / 0.32))
+        pair = (middle[:, 0] - 0.5) * (middle[:, 1] - 0.5) / (1 - 1 / 4)
+        np.testing.assert_allclose(weights, main + r * pair[:, None], atol=0.02)
+
+
 def test_outputs_of_different_scale_do_not_disturb_each_other():
     both, arguments = simulate(lambda x: np.stack([friedman1(x), 1e-6 * xor(x)], axis=-1), [4] * 8)
     alone, _ = simulate(xor, [4] * 8)

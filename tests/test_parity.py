@@ -142,18 +142,19 @@ def first_column(X):
 
 
 @pytest.mark.parametrize(
-    ("name", "n_rows", "num_samples", "kernel_width"),
+    ("name", "n_rows", "num_samples", "kernel_width", "regressor"),
     [
-        ("breast_cancer", 15, 2000, None),
-        ("wine", 15, 2000, None),
-        ("diabetes", 20, 2000, None),
-        ("iris", 40, 2000, None),
-        ("iris", 40, 2000, 0.6),
-        ("digits", 6, 5000, None),
+        ("breast_cancer", 15, 2000, None, None),
+        ("wine", 15, 2000, None, None),
+        ("diabetes", 20, 2000, None, None),
+        ("iris", 40, 2000, None, None),
+        # lime's ridge shrinks weights where few rows count: narrow kernels, rare bins.
+        ("iris", 40, 2000, 0.6, LinearRegression()),
+        ("digits", 6, 5000, None, LinearRegression()),
     ],
 )
 def test_shared_and_lime_engine_agree_within_monte_carlo_error(
-    fitted, name, n_rows, num_samples, kernel_width
+    fitted, name, n_rows, num_samples, kernel_width, regressor
 ):
     X, model = fitted[name]
     rows = X[np.random.default_rng(0).choice(len(X), n_rows, replace=False)]
@@ -170,8 +171,6 @@ def test_shared_and_lime_engine_agree_within_monte_carlo_error(
             **params,
         )
 
-    # lime's ridge shrinks the weights of a narrow kernel, under which few of its rows count.
-    regressor = None if kernel_width is None else LinearRegression()
     lime = [
         explain("lime", seed, num_samples=num_samples, model_regressor=regressor) for seed in (0, 1)
     ]

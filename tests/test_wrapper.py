@@ -276,8 +276,23 @@ def test_tags_are_copies_of_those_that_stay_true(inner):
     for part in ("target_tags", "input_tags", "classifier_tags", "regressor_tags"):
         assert getattr(tags, part) == getattr(bare, part)
     assert tags.non_deterministic == bare.non_deterministic
-    tags.input_tags.sparse = not tags.input_tags.sparse
-    assert get_tags(inner).input_tags.sparse == bare.input_tags.sparse
+
+
+class OneTagsObject(Ridge):
+    """Answers with the same object each time it is asked for its tags."""
+
+    tags = Ridge().__sklearn_tags__()
+
+    def __sklearn_tags__(self):
+        return OneTagsObject.tags
+
+
+def test_tags_of_the_inner_model_are_not_shared():
+    inner = OneTagsObject()
+    before = deepcopy(get_tags(inner))
+    tags = get_tags(wrap(inner))
+    tags.input_tags.sparse = tags.target_tags.required = tags.regressor_tags.poor_score = "changed"
+    assert get_tags(inner) == before
 
 
 def test_tags_of_the_inner_model_that_do_not_hold_for_the_wrapper():
@@ -779,7 +794,7 @@ def test_weights_reach_the_models_of_the_folds():
         assert_array_equal(model.coef_, expected.coef_)
 
 
-@pytest.mark.parametrize("make", [sparse.coo_array, sparse.csc_matrix, pd.DataFrame, list])
+@pytest.mark.parametrize("make", [sparse.coo_matrix, sparse.bsr_array, pd.DataFrame, list])
 def test_folds_of_every_container(make):
     X, y = data_for(Ridge())
     X = np.where(np.abs(X) < 0.5, 0, X)

@@ -1,0 +1,48 @@
+"""Peak memory beyond the input and the returned arrays, under scikit-learn's working_memory.
+
+Prints a table in markdown. Run as ``python benchmarks/memory.py``: some two minutes on two cores.
+Peaks are tracemalloc's, which counts NumPy's arrays but not the buffers of BLAS.
+"""
+
+import time
+import tracemalloc
+import warnings
+
+import numpy as np
+from growth import Linear
+from sklearn import config_context
+
+from sklime import lime_importance
+
+
+def main() -> None:
+    warnings.simplefilter("ignore")
+    print("\n### memory\n\nMiB; `returned` are the weights and their replicates.\n")
+    print("| rows | columns | engine | working_memory | input | returned | peak beyond both | s |")
+    print("|---|---|---|---|---|---|---|---|")
+    for n, d in ((1000, 30), (100_000, 50), (1000, 2000)):
+        X = np.random.default_rng(0).normal(size=(n, d))
+        for engine in ("shared", "pairwise"):
+            for bound in (64, 1024):
+                figures = measure(X, engine, bound)
+                print(f"| {n} | {d} | {engine} | {bound} | " + " | ".join(figures) + " |", flush=True)
+
+
+def measure(X: np.ndarray, engine: str, bound: int) -> list[str]:
+    model = Linear(X.shape[1])
+    start = time.perf_counter()
+    with config_context(working_memory=bound):
+        tracemalloc.start()
+        result = lime_importance(model, X, max_samples=None, engine=engine, random_state=0)
+        _, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+    taken = time.perf_counter() - start
+    explanations = result.explanations
+    returned = explanations.weights.nbytes + explanations.replicates.nbytes
+    returned += result.importances.nbytes + explanations.data.nbytes
+    sizes = [X.nbytes, returned, peak - returned]
+    return [*(f"{size / 2**20:.0f}" for size in sizes), f"{taken:.1f}"]
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,236 @@
+"""A pool grows until it is good enough, and no row is predicted twice."""
+
+import warnings
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.base import BaseEstimator, RegressorMixin
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.frozen import FrozenEstimator
+from sklearn.linear_model import LinearRegression
+
+from sklime import LimeImportanceWrapper, lime_importance
+
+N_ROWS = 60
+KERNEL_WIDTH = {"shared": None, "pairwise": 0.6, "local": 0.6}
+
+
+class Counting(RegressorMixin, BaseEstimator):
+    """A smooth function with an interaction that counts the rows it is asked for."""
+
+    def fit(self, X, y=None):
+        self.fitted_ = True
+        return self
+
+    def predict(self, X):
+        self.rows_ = getattr(self, "rows_", 0) + len(X)
+        self.largest_ = max(getattr(self, "largest_", 0), len(X))
+        return X @ [3.0, 2.0, 1.0, 0.0, 0.0] + np.tanh(X[:, 0] * X[:, 1])
+
+
+@pytest.fixture
+def model():
+    return Counting().fit(None)
+
+
+@pytest.fixture(scope="module")
+def X():
+    return np.random.default_rng(0).normal(size=(N_ROWS, 5))
+
+
+def explain(model, X, **params):
+    return lime_importance(model, X, **{"random_state": 0, **params})
+
+
+def count(model, X, **params):
+    """Rows predicted beyond the explained ones themselves."""
+    model.rows_ = 0
+    result = explain(model, X, **params)
+    return model.rows_ - N_ROWS, result
+
+
+@pytest.mark.parametrize("engine", ["shared", "pairwise"])
+def test_a_pool_is_predicted_once_for_all_rows(model, X, engine):
+    n_rows, result = count(model, X, engine=engine, num_samples=1024)
+    assert result.explanations.num_samples == 1024
+    assert 1016 <= n_rows <= 1024  # pairwise: twins are a ninth of a half, in whole rows
+    if engine == "shared":
+        assert n_rows == 1024
+
+
+def test_a_neighbourhood_for_each_row_is_predicted_once(model, X):
+    n_rows, _ = count(model, X, engine="local", num_samples=64)
+    assert n_rows == 64 * N_ROWS
+
+
+@pytest.mark.parametrize("engine", ["shared", "pairwise"])
+def test_rows_already_predicted_are_used_again(model, X, engine):
+    params = {"engine": engine, "num_samples": 256, "tol": 0.004}
+    n_rows, result = count(model, X, **params)
+    used = result.explanations.num_samples
+    assert used >= 1024  # it has grown at least twice
+    assert 0.98 * used <= n_rows <= used
+
+
+def test_a_grown_pool_is_the_pool_that_a_larger_number_draws(model, X):
+    """Sobol' sequences extend, so the way to a number of rows leaves no trace."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        grown = explain(model, X, num_samples=512, tol=1e-9, max_num_samples=4096)
+    drawn = explain(model, X, num_samples=4096)
+    assert grown.explanations.num_samples == 4096
+    assert_array_equal(grown.explanations.replicates, drawn.explanations.replicates)
+    assert_array_equal(grown.importances_mean, drawn.importances_mean)
+
+
+@pytest.mark.parametrize("engine", ["shared", "pairwise", "local"])
+@pytest.mark.parametrize("tol", [0.05, 0.01])
+def test_tol_bounds_the_error_over_the_range(model, X, engine, tol):
+    result = explain(
+        model, X, engine=engine, kernel_width=KERNEL_WIDTH[engine], num_samples=256, tol=tol
+    )
+    explanations = result.explanations
+    assert explanations.relative_error() <= tol
+    # All rows are explained, so there is no error but the neighbourhood's.
+    spread = np.ptp(result.importances_mean)
+    assert result.importances_sem.max() / spread == pytest.approx(explanations.relative_error())
+
+
+@pytest.mark.parametrize("engine", ["shared", "pairwise", "local"])
+def test_samples_are_doubled_only_as_often_as_needed(model, X, engine):
+    params = {"engine": engine, "kernel_width": KERNEL_WIDTH[engine]}
+    result = explain(model, X, num_samples=256, tol=0.005, **params)
+    used = result.explanations.num_samples
+    assert used > 256
+    assert np.log2(used / 256) % 1 == 0
+    with pytest.warns(ConvergenceWarning):
+        half = explain(model, X, num_samples=256, tol=0.005, max_num_samples=used // 2, **params)
+    assert half.explanations.relative_error() > 0.005
+    enough = explain(model, X, num_samples=used, tol=0.005, **params)
+    assert enough.explanations.num_samples == used
+
+
+def test_without_tol_the_number_is_what_was_asked_for(model, X):
+    assert explain(model, X, num_samples=300).explanations.num_samples == 300
+    n_rows, result = count(model, X)
+    assert result.explanations.num_samples == n_rows == 8192
+
+
+@pytest.mark.parametrize(("num_samples", "most", "reached"), [(128, 1000, 512), (512, 100, 512)])
+def test_what_is_reached_is_told_where_it_is_not_enough(model, X, num_samples, most, reached):
+    with pytest.warns(ConvergenceWarning) as record:
+        result = explain(model, X, num_samples=num_samples, tol=1e-7, max_num_samples=most)
+    assert len(record) == 1
+    error = result.explanations.relative_error()
+    assert error > 1e-7
+    message = str(record[0].message)
+    assert f"With {reached} samples the largest standard error is {error:.2g}" in message
+    assert "more than tol=1e-07. Increase max_num_samples or tol." in message
+    assert result.explanations.num_samples == reached
+
+
+def test_equal_importances_never_converge(X):
+    """Their range is 0, so that no error is small beside it."""
+    model = LinearRegression().fit(X, np.zeros(N_ROWS))
+    with pytest.warns(ConvergenceWarning, match="is inf of the range"):
+        explain(model, X, num_samples=64, tol=0.1, max_num_samples=128)
+
+
+def test_tol_bounds_the_error_of_the_chosen_aggregation_and_label(X):
+    model = LinearRegression().fit(X, np.c_[X[:, 0], X[:, 1] + np.sin(5 * X[:, 2])])
+    params = {"aggregation": "rms", "labels": [1], "num_samples": 64, "tol": 0.01}
+    explanations = explain(model, X, **params).explanations
+    assert explanations.relative_error("rms", [1]) <= 0.01
+
+
+def test_the_wrapper_says_how_many_samples_it_took(model, X):
+    wrapper = LimeImportanceWrapper(
+        FrozenEstimator(model), num_samples=256, tol=0.02, random_state=0
+    ).fit(X)
+    assert wrapper.n_samples_ == wrapper.explanations_.num_samples > 256
+    assert wrapper.explanations_.relative_error() <= 0.02
+    assert wrapper.set_params(tol=None).fit(X).n_samples_ == 256
+
+
+def test_the_wrapper_says_the_most_samples_of_any_fold(X):
+    y = X @ [3.0, 2.0, 1.0, 0.0, 0.0]
+    params = {"num_samples": 64, "tol": 0.03, "random_state": 0}
+    wrapper = LimeImportanceWrapper(LinearRegression(), cv=3, **params).fit(X, y)
+    assert wrapper.n_samples_ > 64
+    with pytest.warns(ConvergenceWarning) as record:
+        wrapper.set_params(tol=1e-9, max_num_samples=128).fit(X, y)
+    assert len(record) == 3
+    assert wrapper.n_samples_ == 128
+
+
+@pytest.mark.parametrize("parameters", [{"tol": 0}, {"tol": -1.0}, {"max_num_samples": 1}])
+def test_bounds_that_cannot_be_are_refused(model, X, parameters):
+    with pytest.raises(ValueError, match=f"The '{next(iter(parameters))}' parameter"):
+        explain(model, X, **parameters)
+
+
+# -- several kernel widths
+
+
+WIDTHS = [5.0, 1.5, 1.0]
+
+
+@pytest.mark.parametrize("engine", ["shared", "pairwise"])
+def test_all_widths_come_from_one_prediction_pass(model, X, engine):
+    params = {"engine": engine, "num_samples": 2048}
+    n_rows, results = count(model, X, kernel_width=WIDTHS, **params)
+    assert 2032 <= n_rows <= 2048
+    assert [result.explanations.kernel_width for result in results] == WIDTHS
+    for width, result in zip(WIDTHS, results, strict=True):
+        alone = explain(model, X, kernel_width=width, **params)
+        assert_array_equal(result.importances_mean, alone.importances_mean)
+        assert_array_equal(result.explanations.weights, alone.explanations.weights)
+
+
+def test_one_width_in_a_sequence_is_a_list_of_one(model, X):
+    (result,) = explain(model, X, kernel_width=[2.0], num_samples=256)
+    assert_array_equal(
+        result.importances_mean,
+        explain(model, X, kernel_width=2.0, num_samples=256).importances_mean,
+    )
+
+
+def test_one_narrow_width_takes_the_pairwise_engine_for_all(model, X):
+    wide, narrow = explain(model, X, kernel_width=[5.0, 0.3])
+    assert wide.explanations.engine == narrow.explanations.engine == "pairwise"
+    assert explain(model, X, kernel_width=[5.0, 1.0])[1].explanations.engine == "shared"
+    # The narrow one sees the interaction of the first two columns, row by row.
+    weights = [result.explanations.weights[:, 2, 0] for result in (wide, narrow)]
+    assert_allclose(weights[0], weights[1], atol=0.15)  # a column without any interaction
+    weights = [result.explanations.weights[:, 1, 0] for result in (wide, narrow)]
+    assert np.abs(weights[1] - weights[0]).max() > 0.5
+
+
+def test_widths_converge_together(model, X):
+    n_rows, results = count(model, X, kernel_width=WIDTHS, num_samples=256, tol=0.01)
+    errors = [result.explanations.relative_error() for result in results]
+    assert max(errors) <= 0.01
+    assert n_rows > 256
+    assert n_rows == results[0].explanations.num_samples
+    half = explain(model, X, kernel_width=WIDTHS, num_samples=n_rows // 2)
+    assert max(result.explanations.relative_error() for result in half) > 0.01
+
+
+@pytest.mark.parametrize("kernel_width", [[1.0, 0.0], [-1.0], [], [1.0, np.nan], [[1.0]], ["a"]])
+def test_widths_that_cannot_be_are_refused(model, X, kernel_width):
+    with pytest.raises(ValueError, match="kernel_width"):
+        explain(model, X, kernel_width=kernel_width)
+
+
+def test_a_larger_pool_is_closer_to_the_converged_value(model, X):
+    converged = explain(model, X, num_samples=2**16, random_state=9).importances_mean
+    errors = []
+    for num_samples in (64, 1024, 16384):
+        found = [
+            explain(model, X, num_samples=num_samples, random_state=seed).importances_mean
+            for seed in range(5)
+        ]
+        errors.append(np.sqrt(np.mean((np.array(found) - converged) ** 2)))
+    assert errors[0] > 3 * errors[1] > 9 * errors[2]
+    assert_allclose(found[0], converged, atol=0.01)

@@ -1,0 +1,258 @@
+"""R^2 is that of a weighted regression, and a model that LIME does not see is told."""
+
+import itertools
+import warnings
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+from sklearn.base import BaseEstimator, RegressorMixin
+from sklearn.datasets import load_breast_cancer, load_diabetes, load_digits, load_iris, load_wine
+from sklearn.ensemble import HistGradientBoostingRegressor, RandomForestClassifier
+from sklearn.frozen import FrozenEstimator
+from sklearn.linear_model import LinearRegression, LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.svm import SVC, SVR
+
+from sklime import LimeImportanceWrapper, lime_importance
+from sklime.exceptions import LowFidelityWarning
+
+
+class Function(RegressorMixin, BaseEstimator):
+    """A function as a fitted model."""
+
+    def __init__(self, function):
+        self.function = function
+
+    def fit(self, X, y=None):
+        return self
+
+    def predict(self, X):
+        return self.function(X)
+
+    def __sklearn_is_fitted__(self):
+        return True
+
+
+def normal(n_features=10, n_rows=500, seed=0):
+    return np.random.default_rng(seed).normal(size=(n_rows, n_features))
+
+
+def xor(X):
+    return np.sign(X[:, 0] * X[:, 1])
+
+
+def explain(function, X, **params):
+    return lime_importance(Function(function), X, **{"random_state": 0, **params})
+
+
+# -- R^2
+
+
+@pytest.fixture(scope="module")
+def factorial():
+    """All combinations of levels; each as often as the others, or some levels more often."""
+    levels = [[0, 0, 1], [0, 1, 2], [0, 1, 1, 1], [0, 1]]
+    X = np.array(list(itertools.product(*levels)), dtype=float)
+    return X, list(range(4))
+
+
+def with_an_interaction(X):
+    return 2 * X[:, 0] + np.sin(2 * X[:, 1]) + X[:, 2] * X[:, 3] - X[:, 0] * X[:, 1]
+
+
+def regression_by_hand(X, row, response, kernel_width):
+    """R^2, weights and intercept of LIME's weighted least squares on the whole product law."""
+    same = (row == X).astype(float)
+    weight = np.exp(-0.5 * (X.shape[1] - same.sum(axis=1)) / kernel_width**2)
+    model = LinearRegression().fit(same, response, sample_weight=weight)
+    return model.score(same, response, weight), model.coef_, model.intercept_
+
+
+@pytest.mark.parametrize(
+    ("engine", "kernel_width"),
+    [("shared", 5.0), ("shared", 1.0), ("pairwise", 1.0), ("pairwise", 0.5), ("local", 0.5)],
+)
+def test_score_is_that_of_a_weighted_regression(factorial, engine, kernel_width):
+    """Of all rows of the law, not of drawn ones: what any number of samples tends to."""
+    X, categories = factorial
+    found = explain(
+        with_an_interaction,
+        X,
+        engine=engine,
+        kernel_width=kernel_width,
+        categorical_features=categories,
+        max_samples=None,
+        num_samples=2**14 if engine != "local" else 2**11,
+    ).explanations
+    response = with_an_interaction(X)
+    scores, weights, intercepts = zip(
+        *(regression_by_hand(X, row, response, kernel_width) for row in X), strict=True
+    )
+    assert np.ptp(scores) > 0.1
+    assert_allclose(found.scores[:, 0], scores, atol=0.03)
+    assert_allclose(found.weights[..., 0], weights, atol=0.12)
+    assert_allclose(found.intercepts[:, 0], intercepts, atol=0.12)
+
+
+def test_score_of_a_constant_is_unknown(factorial):
+    X, _ = factorial
+    with pytest.warns(UserWarning, match="All importances are 0"):
+        wrapper = LimeImportanceWrapper(
+            FrozenEstimator(Function(lambda X: np.full(len(X), 3.0))), random_state=0
+        ).fit(X)
+    assert np.isnan(wrapper.explanations_.scores).all()
+
+
+@pytest.mark.parametrize(("discretizer", "share"), [("quartile", 1 / 3), ("decile", 1 / 9)])
+def test_score_of_an_additive_function_of_bins_is_known(discretizer, share):
+    """1 / (n_bins - 1) under a flat kernel: one indicator of n_bins - 1 independent ones."""
+    X = normal(3, 1000)
+    n_bins = round(1 + 1 / share)
+    cuts = np.quantile(X, np.arange(1, n_bins) / n_bins, axis=0, method="inverted_cdf")
+
+    def step(X):
+        return sum(np.searchsorted(cuts[:, j], X[:, j]) ** 2 for j in range(3))
+
+    scores = explain(
+        step, X, discretizer=discretizer, kernel_width=1e3, max_samples=None
+    ).explanations.scores
+    assert scores.mean() == pytest.approx(share, rel=0.02)
+
+
+def test_fidelity_is_higher_where_the_kernel_is_narrower():
+    X = normal(4)
+    wide, narrow = explain(lambda X: xor(X) + X[:, 2], X, kernel_width=[1.5, 0.4])
+    assert narrow.explanations.fidelity()["mean"] > 2 * wide.explanations.fidelity()["mean"]
+
+
+# -- the warning
+
+
+def fitted(load, model):
+    X, y = load(return_X_y=True)
+    return model.fit(X, y), X
+
+
+@pytest.mark.parametrize("load", [load_iris, load_breast_cancer, load_wine, load_digits])
+@pytest.mark.parametrize(
+    "model",
+    [
+        RandomForestClassifier(20, random_state=0),
+        make_pipeline(StandardScaler(), LogisticRegression(C=0.1)),
+        make_pipeline(StandardScaler(), SVC()),
+    ],
+    ids=["forest", "linear", "svm"],
+)
+def test_ordinary_classifiers_are_seen(load, model):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        model, X = fitted(load, model)
+        result = lime_importance(model, X, max_samples=100, num_samples=2048, random_state=0)
+    assert result.importances_mean.max() > 0
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        LinearRegression(),
+        make_pipeline(StandardScaler(), SVR(C=50)),
+        HistGradientBoostingRegressor(),
+    ],
+    ids=["linear", "svm", "boosting"],
+)
+def test_ordinary_regressors_are_seen(model):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        model, X = fitted(load_diabetes, model)
+        lime_importance(model, X, max_samples=100, num_samples=2048, random_state=0)
+
+
+@pytest.mark.parametrize("discretizer", ["quartile", "decile", 2, 30])
+@pytest.mark.parametrize("n_features", [1, 3, 40])
+def test_linear_functions_are_seen_at_any_number_of_bins(n_features, discretizer):
+    """R^2 is low at many bins even here, so the warning cannot go by R^2."""
+    X = normal(n_features)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        result = explain(lambda X: X @ np.linspace(1, 2, n_features), X, discretizer=discretizer)
+    assert result.importances_mean.all()
+
+
+@pytest.mark.parametrize("n_features", [2, 10, 40])
+@pytest.mark.parametrize("engine", ["auto", "pairwise", "local"])
+def test_exclusive_or_is_not_seen_by_a_wide_kernel_of_any_engine(n_features, engine):
+    X = normal(n_features)
+    with pytest.warns(LowFidelityWarning) as record:
+        explain(xor, X, engine=engine, max_samples=100)
+    assert len(record) == 1
+    message = str(record[0].message)
+    assert "A narrower kernel_width, such as 0.4, takes the pairwise engine" in message
+
+
+def test_a_fitted_model_of_exclusive_or_is_not_seen():
+    X = normal(6)
+    model = HistGradientBoostingRegressor(random_state=0).fit(X, xor(X))
+    with pytest.warns(LowFidelityWarning):
+        LimeImportanceWrapper(FrozenEstimator(model), random_state=0).fit(X)
+
+
+def test_the_remedy_that_the_warning_names_is_one():
+    X = normal()
+    with pytest.warns(LowFidelityWarning, match="such as 0.4"):
+        wide = explain(xor, X)
+    narrow = explain(xor, X, kernel_width=0.4)  # without a warning
+    assert narrow.explanations.engine == "pairwise"
+    assert narrow.importances_mean[:2].min() > 10 * narrow.importances_mean[2:].max()
+    assert narrow.importances_mean[:2].min() > 20 * wide.importances_mean[:2].max()
+    shares = narrow.explanations.variance_shares
+    assert shares["pairs"][0] > 0.9
+
+
+def test_bins_that_are_too_coarse_are_told_apart_from_interactions():
+    X = normal()
+
+    def steep(X):
+        return np.sin(6 * X[:, 0])
+
+    with pytest.warns(LowFidelityWarning, match="finer bins"):
+        explain(steep, X)
+    with pytest.warns(LowFidelityWarning):
+        shares = explain(steep, X, engine="pairwise").explanations.variance_shares
+    assert shares["within"][0] > 0.7
+    assert abs(shares["pairs"][0]) < 0.05
+    explain(steep, X, discretizer=30)  # without a warning
+
+
+def test_the_warning_comes_once_for_several_widths_and_a_growing_pool():
+    X = normal()
+    with pytest.warns(LowFidelityWarning) as record:
+        results = explain(
+            lambda X: xor(X) + X[:, 2] / 2,
+            X,
+            kernel_width=[10.0, 5.0, 3.0],
+            num_samples=256,
+            tol=0.05,
+        )
+    assert results[0].explanations.num_samples > 512
+    assert len(record) == 1
+
+
+def test_the_warning_comes_for_each_fold_that_it_is_true_of():
+    X = normal(5)
+    wrapper = LimeImportanceWrapper(FrozenEstimator(Function(xor)), cv=3, random_state=0)
+    with pytest.warns(LowFidelityWarning) as record:
+        wrapper.fit(X)
+    assert len(record) == 3
+
+
+def test_the_warning_can_be_filtered_by_its_class():
+    assert issubclass(LowFidelityWarning, UserWarning)
+    X = normal()
+    with warnings.catch_warnings(record=True) as record:
+        warnings.simplefilter("always")
+        warnings.simplefilter("ignore", LowFidelityWarning)
+        explain(xor, X)
+        explain(lambda X: np.tanh(xor(X)), X, num_samples=64, tol=1e-3, max_num_samples=64)
+    assert [warning.category.__name__ for warning in record] == ["ConvergenceWarning"]
