@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import shap
 from eli5.permutation_importance import get_score_importances
-from sklearn.base import clone, is_classifier
+from sklearn.base import clone
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_digits, load_wine
 from sklearn.ensemble import (
     HistGradientBoostingClassifier,
@@ -71,7 +71,7 @@ def problems(seed: int) -> Iterator[tuple[str, Problem]]:
 
 
 def regressors(seed: int) -> Models:
-    network = MLPRegressor((64,), alpha=1e-2, max_iter=300, random_state=seed)
+    network = MLPRegressor(hidden_layer_sizes=64, alpha=1e-2, max_iter=300, random_state=seed)
     return {
         "RandomForest": RandomForestRegressor(50, random_state=seed),
         "HistGradientBoosting": HistGradientBoostingRegressor(random_state=seed),
@@ -81,7 +81,7 @@ def regressors(seed: int) -> Models:
 
 
 def classifiers(seed: int) -> Models:
-    network = MLPClassifier((64,), alpha=1e-2, max_iter=300, random_state=seed)
+    network = MLPClassifier(hidden_layer_sizes=64, alpha=1e-2, max_iter=300, random_state=seed)
     return {
         "RandomForest": RandomForestClassifier(50, random_state=seed),
         "HistGradientBoosting": HistGradientBoostingClassifier(max_iter=50, random_state=seed),
@@ -146,7 +146,8 @@ def mean_abs_shap(model: Any, X: np.ndarray, X_test: np.ndarray) -> np.ndarray:
         masker = shap.maskers.Independent(X, max_samples=20)
         answer = getattr(model, "predict_proba", getattr(model, "decision_function", model.predict))
         explainer = shap.PermutationExplainer(answer, masker, seed=0)
-        values = explainer.shap_values(X_test[:20], npermutations=1, silent=True)
+        one_permutation = 2 * X.shape[1] + 1
+        values = explainer(X_test[:20], max_evals=one_permutation, silent=True).values
     sizes = np.abs(values).mean(axis=0)
     return sizes if sizes.ndim == 1 else sizes.mean(axis=-1)
 
@@ -262,7 +263,9 @@ def table(scores: Scores, digits: int = 2) -> list[str]:
         heading: max(row[heading] for row in means.values() if heading in row)
         for heading in headings
     }
-    whole = {m: np.mean(list(row.values())) for m, row in means.items() if len(row) == len(headings)}
+    whole = {
+        m: np.mean(list(row.values())) for m, row in means.items() if len(row) == len(headings)
+    }
     lines = ["| method | " + " | ".join(headings) + " | mean |", "|---" * (len(headings) + 2) + "|"]
     for method, row in means.items():
         cells = [_cell(row.get(heading), best[heading], digits) for heading in headings]
@@ -302,7 +305,7 @@ def main(n_seeds: int = 3) -> str:
             "",
             *table(by_model),
             "",
-            f"Real data: score (accuracy; diabetes R^2) on held-out rows of a model refitted to the",
+            "Real data: score (accuracy; diabetes R^2) on held-out rows of a model refitted to the",
             f"k best columns of its training rows, over {n_seeds} of 3 folds and the four models:",
             "",
             *table(real, digits=3),

@@ -33,6 +33,9 @@ N_REPLICATES = 4
 NUM_SAMPLES = {"shared": 8192, "pairwise": 8192, "local": 1024, "lime": 5000}
 MAX_SAMPLES = {"shared": 1000, "pairwise": 1000, "local": 100, "lime": 100}
 
+# Engines whose rows share the samples; the others take as many for each row.
+POOLED_ENGINES = {"shared", "pairwise"}
+
 # "auto" takes the shared pool while the kernel leaves at least this share of it effective.
 MIN_EFFECTIVE = 0.1
 

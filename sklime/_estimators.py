@@ -76,15 +76,15 @@ def _random_forest(classify: bool, seed: int) -> Pipeline:
     return _coded(model(random_state=seed))
 
 
-def _linear(classify: bool, seed: int) -> Pipeline:  # noqa: ARG001
+def _linear(classify: bool, seed: int) -> Pipeline:
     return _scaled(LogisticRegression(max_iter=1000) if classify else Ridge())
 
 
-def _svm(classify: bool, seed: int) -> Pipeline:  # noqa: ARG001
+def _svm(classify: bool, seed: int) -> Pipeline:
     return _scaled(SVC() if classify else _scaled_target(SVR()))
 
 
-def _knn(classify: bool, seed: int) -> Pipeline:  # noqa: ARG001
+def _knn(classify: bool, seed: int) -> Pipeline:
     return _scaled(KNeighborsClassifier() if classify else KNeighborsRegressor())
 
 

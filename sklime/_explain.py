@@ -2,10 +2,12 @@
 
 import warnings
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from numbers import Real
 from typing import Any
 
 import numpy as np
+from joblib import effective_n_jobs
 from numpy.typing import ArrayLike, NDArray
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import _safe_indexing, check_random_state, resample
@@ -18,12 +20,15 @@ from ._engines import (
     MIN_EFFECTIVE,
     NARROW_ENGINE,
     NUM_SAMPLES,
+    POOLED_ENGINES,
+    Engine,
     Pairwise,
     Problem,
 )
 from ._explanations import Explanations
 from ._interactions import variance_split
 from ._neighborhood import Neighborhood, effective_sample_size
+from ._progress import progress
 from ._response import choose_response, class_values, estimator_type
 from ._surrogate import Surrogates
 from ._table import Table
@@ -34,6 +39,9 @@ LOW_FIDELITY = 0.25
 
 # More than this share of the variance in higher orders, and pairs do not tell the model.
 HIGHER_ORDERS = 0.25
+
+# Fewer samples do not know their own error, so that `tol` starts here.
+LEAST_GROWING = 128
 
 
 def explain(
@@ -91,6 +99,7 @@ def explain(
     effective = [effective_sample_size(neighborhood.bins, width) for width in widths]
     if engine == "auto":
         engine = "shared" if min(effective) >= MIN_EFFECTIVE else NARROW_ENGINE
+    n_samples = _first_samples(engine, num_samples, tol)
     candidates = np.arange(table.n_rows) if candidates is None else candidates
     if weight is not None:
         candidates = candidates[weight[candidates] > 0]
@@ -102,22 +111,11 @@ def explain(
     if classes is None:
         classes = class_values(estimator, response_method, neighborhood.table.native)
     response, predictions = choose_response(estimator, response_method, data, classes)
-    n_samples = NUM_SAMPLES[engine] if num_samples == "auto" else int(num_samples)
-    sampler = ENGINES[engine](
-        Problem(
-            neighborhood=neighborhood,
-            response=response,
-            predictions=predictions,
-            codes=codes,
-            model_regressor=model_regressor,
-            seed=seed,
-            n_jobs=n_jobs,
-        ),
-        n_samples,
-    )
     main_shares: dict[float, NDArray[np.float64]] = {}
 
-    def explanations(width: float, effective: float, n_samples: int) -> Explanations:
+    def explanations(
+        sampler: Engine, n_samples: int, width: float, effective: float
+    ) -> Explanations:
         surrogates = sampler.explain(width)
         if effective >= MIN_EFFECTIVE:  # a narrower kernel sees more than main effects
             main_shares[width] = surrogates.main_shares
@@ -146,29 +144,49 @@ def explain(
             values=values,
         )
 
-    while True:
-        results = [
-            explanations(*width, n_samples) for width in zip(widths, effective, strict=True)
-        ]
-        if tol is None:
-            break
-        error = max(result.relative_error(aggregation, labels) for result in results)
-        if error <= tol:
-            break
-        if 2 * n_samples > max_num_samples:
-            warnings.warn(
-                f"With {n_samples} samples the largest standard error is {error:.2g} of the range "
-                f"of the importances, more than tol={tol}. Increase max_num_samples or tol.",
-                ConvergenceWarning,
-                stacklevel=2,
-            )
-            break
-        n_samples *= 2
-        sampler.grow(n_samples)
+    shared = engine in POOLED_ENGINES
+    n_predicted = n_samples if shared else n_samples * len(sample) * len(widths)
+    # A bar cannot follow the predictions of other processes.
+    shown = verbose if shared or effective_n_jobs(n_jobs) == 1 else 0
+    with progress(n_predicted, shown) as advance:
+        problem = Problem(
+            neighborhood=neighborhood,
+            response=replace(response, advance=advance),
+            predictions=predictions,
+            codes=codes,
+            model_regressor=model_regressor,
+            seed=seed,
+            n_jobs=n_jobs,
+        )
+        sampler = ENGINES[engine](problem, n_samples)
+        while True:
+            results = [
+                explanations(sampler, n_samples, *width)
+                for width in zip(widths, effective, strict=True)
+            ]
+            if tol is None:
+                break
+            error = max(result.relative_error(aggregation, labels) for result in results)
+            if error <= tol:
+                break
+            if 2 * n_samples > max_num_samples:
+                _warn_of_no_convergence(n_samples, error, tol)
+                break
+            n_samples *= 2
+            sampler.grow(n_samples)
     _warn_of_low_fidelity(list(main_shares.values()))
     if isinstance(sampler, Pairwise):
         _warn_of_higher_orders(variance_split(sampler.effects)[2])
     return results
+
+
+def _warn_of_no_convergence(n_samples: int, error: float, tol: float) -> None:
+    warnings.warn(
+        f"With {n_samples} samples the largest standard error is {error:.2g} of the range "
+        f"of the importances, more than tol={tol}. Increase max_num_samples or tol.",
+        ConvergenceWarning,
+        stacklevel=2,
+    )
 
 
 def _warn_of_low_fidelity(main_shares: list[NDArray[np.float64]]) -> None:
@@ -178,9 +196,10 @@ def _warn_of_low_fidelity(main_shares: list[NDArray[np.float64]]) -> None:
     if lowest < LOW_FIDELITY:
         warnings.warn(
             f"The bins of single columns explain {max(lowest, 0):.0%} of the response's variance. "
-            "The rest is interactions, which so wide a kernel does not see, or changes inside bins. A "
-            "narrower kernel_width, such as 0.4, takes the pairwise engine, which sees interactions "
-            "and tells the two apart (variance_shares); discretizer='decile' has finer bins.",
+            "The rest is interactions, which so wide a kernel does not see, or changes inside "
+            "bins. A narrower kernel_width, such as 0.4, takes the pairwise engine, which sees "
+            "interactions and tells the two apart (variance_shares); discretizer='decile' has "
+            "finer bins.",
             LowFidelityWarning,
             stacklevel=2,
         )
@@ -233,6 +252,19 @@ def _kernel_widths(kernel_widths: Iterable[float | None], n_columns: int) -> lis
             f"(0.0, inf), a sequence of such floats or None. Got {given!r} instead."
         )
     return [float(width) for width in widths]
+
+
+def _first_samples(engine: str, num_samples: str | int, tol: float | None) -> int:
+    """Samples to begin with."""
+    n_samples = NUM_SAMPLES[engine] if num_samples == "auto" else int(num_samples)
+    if tol is None:
+        return n_samples
+    if engine == "lime":
+        raise ValueError(
+            "The 'tol' parameter must be None for engine='lime', which does not know the error of "
+            f"its neighbourhoods. Got {tol!r} instead."
+        )
+    return max(n_samples, LEAST_GROWING)
 
 
 def _check_tables(table: Table, training_table: Table, y: Any) -> None:

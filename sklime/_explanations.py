@@ -341,12 +341,15 @@ class Explanations:
     def fidelity(self) -> dict[str, NDArray[np.float64]]:
         """Distribution over the rows of R^2, each of shape (n_outputs,).
 
-        Rows whose response does not vary have no R^2 and are left out. Even for a linear model
+        Rows whose response does not vary have no R^2 and are left out (NaN without any). Even for a linear model
         the R^2 of 0/1 coded bins is low, 0.3 at quartiles: compare with that, not with 1.
         """
-        quantiles = np.nanquantile(self.scores, [0, 0.25, 0.5, 0.75, 1], axis=0)
+        unknown = np.isnan(self.scores).all(axis=0)
+        scores = np.where(unknown, 0.0, self.scores)  # NumPy warns of columns without any number
+        quantiles = np.nanquantile(scores, [0, 0.25, 0.5, 0.75, 1], axis=0)
         names = ("min", "q25", "median", "q75", "max")
-        return {"mean": np.nanmean(self.scores, axis=0), **dict(zip(names, quantiles, strict=True))}
+        figures = {"mean": np.nanmean(scores, axis=0), **dict(zip(names, quantiles, strict=True))}
+        return {name: np.where(unknown, np.nan, figure) for name, figure in figures.items()}
 
     @property
     def interactions(self) -> NDArray[np.float64]:

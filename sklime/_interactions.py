@@ -674,15 +674,12 @@ class _Search:
         A family holds the columns of those interactions whose first column is the same.
         """
         freedom = [self.ranks[family].prod(axis=1, dtype=np.int32) for family in families]
-        signal = [np.zeros(len(f), dtype=np.float32) for f in freedom]
+        found: dict[Columns, float] = {}
         for k in self._outputs():
-            for most, shares in zip(signal, _signal_shares(ratios(k), freedom), strict=True):
-                np.maximum(most, shares, out=most)
-        found = {
-            tuple(family[i].tolist()): float(shares[i])
-            for family, shares in zip(families, signal, strict=True)
-            for i in np.flatnonzero(shares > LEAST_SIGNAL)
-        }
+            for family, shares in zip(families, _signal_shares(ratios(k), freedom), strict=True):
+                for i in np.flatnonzero(shares > LEAST_SIGNAL):
+                    columns = tuple(family[i].tolist())
+                    found[columns] = max(float(shares[i]), found.get(columns, 0.0))
         return dict(sorted(found.items(), key=lambda item: -item[1])[:MAX_TERMS])
 
     def _outputs(self) -> list[int]:
@@ -702,7 +699,7 @@ class _Search:
         d = len(self.codes)
         ratios = np.zeros((d, d), dtype=np.float32)
         most = max(len(basis) for basis in self.bases)
-        width = max(1, self.working_memory // (32 * residual.size * (most + 1)))
+        width = max(1, self.working_memory // (64 * residual.size * (most + 1)))
         blocks = [range(start, min(start + width, d)) for start in range(0, d, width)]
         for a, left in enumerate(blocks):
             contrasts, starts, norms = self._encode(left)
@@ -760,19 +757,18 @@ def _contrasts(margin: Floats) -> Singles:
     return basis
 
 
-def _signal_shares(
-    ratios: Sequence[Singles], freedom: Sequence[NDArray[np.int32]]
-) -> list[Singles]:
+def _signal_shares(ratios: list[Singles], freedom: Sequence[NDArray[np.int32]]) -> list[Singles]:
     """Expected share of signal in the variance of each table: empirical Bayes over all tables.
 
     At a signal-to-noise ratio g the variance of a table over that of its noise follows
     ``(1 + g) chi2_f / f``. The prior of g is a mixture over a grid, fitted by
     expectation-maximisation (M. Stephens, "False discovery rates: a new deal", 2017). Millions of
-    tables are of a few thousand kinds: degrees of freedom and rounded logarithm of the ratio.
+    tables are of a few thousand kinds: degrees of freedom and rounded logarithm of the ratio. The
+    shares take the place of the ratios.
     """
     per_unit, per_freedom = 128, 4096
 
-    def kinds(ratio: Singles, free: Ints) -> Ints:
+    def kinds(ratio: Singles, free: NDArray[np.int32]) -> Ints:
         rounded = np.rint(np.log(np.clip(ratio, 1e-6, 1e6)) * per_unit).astype(np.intp)
         return free * per_freedom + per_freedom // 2 + rounded
 
@@ -797,4 +793,6 @@ def _signal_shares(
         prior /= prior.sum()
     shares = np.zeros(len(counts), dtype=np.float32)
     shares[present] = posterior @ (gains / (1 + gains))
-    return [shares[kinds(ratio, free)] for ratio, free in zip(ratios, freedom, strict=True)]
+    for ratio, free in zip(ratios, freedom, strict=True):
+        ratio[:] = shares[kinds(ratio, free)]
+    return ratios

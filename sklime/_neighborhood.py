@@ -221,7 +221,7 @@ class Neighborhood:
         self._columns: list[_Column] = []
         cuts: list[NDArray[np.float64] | None] = []
         levels: list[list[Any] | None] = []
-        missing, sizes, probabilities = [], [], []
+        missing, sizes, probabilities, units = [], [], [], []
         for j in range(table.n_columns):
             values = table.values(j)
             if categorical[j] or values.dtype == object:
@@ -239,6 +239,7 @@ class Neighborhood:
                 codes[np.isnan(values[order])] = n_regular
                 cuts.append(column_cuts)
                 levels.append(None)
+            units.append("number" if values.dtype == object else table.unit(j))
             missing.append(codes[-1] == n_regular)
             sizes.append(n_regular + missing[-1])
             weight = None if sample_weight is None else sample_weight[order]
@@ -252,7 +253,7 @@ class Neighborhood:
             np.array(missing),
             np.concatenate([[0], np.cumsum(sizes)]),
             np.concatenate(probabilities),
-            tuple(map(table.unit, range(table.n_columns))),
+            tuple(units),
         )
 
     def draw(

@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,6 +33,8 @@ class Response:
         an equal part for each of several targets.
     absent : float
         What a class gets that the estimator, a fold's model, has not seen.
+    advance : callable or None
+        Told the number of rows after each call.
     """
 
     estimator: Any
@@ -40,6 +43,7 @@ class Response:
     output_names: NDArray[Any]
     shares: NDArray[np.float64]
     absent: float = 0.0
+    advance: Callable[[int], object] | None = None
 
     @property
     def classes(self) -> NDArray[Any] | None:
@@ -48,7 +52,11 @@ class Response:
 
     def __call__(self, X: Any) -> NDArray[np.float64]:
         """The response for the rows of X."""
-        return self.check(getattr(self.estimator, self.method)(X), _num_samples(X))
+        n_rows = _num_samples(X)
+        values = self.check(getattr(self.estimator, self.method)(X), n_rows)
+        if self.advance is not None:
+            self.advance(n_rows)
+        return values
 
     def check(self, answer: Any, n_rows: int) -> NDArray[np.float64]:
         """The model's answer for `n_rows` rows as an array (n_rows, n_outputs)."""
@@ -240,9 +248,7 @@ def _output_names(targets: list[NDArray[Any]]) -> NDArray[Any]:
     return np.array(names, dtype=object)
 
 
-def _warn_unless_probabilities(
-    estimator: Any, values: NDArray[np.float64], n_targets: int
-) -> None:
+def _warn_unless_probabilities(estimator: Any, values: NDArray[np.float64], n_targets: int) -> None:
     """scikit-learn's own warning, once, for rows that do not sum to 1."""
     if not np.allclose(values.sum(axis=1), n_targets, rtol=0, atol=1e-3):
         warnings.warn(

@@ -1,6 +1,6 @@
-"""Bad input, one line each: the message, the wrapper as it was before, the caller's data as well."""
+"""Bad input, a line each: the message, and the wrapper and the caller's data as before."""
 
-import copy
+import re
 
 import numpy as np
 import pandas as pd
@@ -95,151 +95,92 @@ LOGISTIC = LogisticRegression()
 MINIMUM = "while a minimum of 1 is required"
 UNEXPLAINED = "returned NaN or infinity, which cannot be explained"
 
-# What comes in, inner model, X, y, fit parameters; what goes out: error and message.
+
+def bad(message, inner=LOGISTIC, X=X, y=Y, error=ValueError, **params):
+    """What comes in, and what goes out."""
+    return inner, X, y, params, error, message
+
+
+def weigh(message, weight, inner=LOGISTIC):
+    return bad(message, inner, sample_weight=weight)
+
+
+def answer(message, spoil, after=0, error=ValueError):
+    return bad(message, Answers(spoil, after), error=error)
+
+
 BAD = {
-    "NaN": (LOGISTIC, changed(NAN), Y, {}, ValueError, "Input X contains NaN."),
-    "infinity": (LOGISTIC, changed(INF), Y, {}, ValueError, "Input X contains infinity or a value"),
-    "text": (LOGISTIC, changed("high", object), Y, {}, ValueError, "could not convert string to f"),
-    "text in a frame": (LOGISTIC, objects(["u", "v"]), Y, {}, ValueError, "could not convert str"),
-    "1-d": (LOGISTIC, X[:, 0], Y, {}, ValueError, "Expected 2D array, got 1D array instead"),
-    "3-d": (LOGISTIC, X[:, :, None], Y, {}, ValueError, "Found array with dim 3"),
-    "complex": (LOGISTIC, X * 1j, Y, {}, ValueError, "Complex data not supported"),
-    "no rows": (LOGISTIC, X[:0], Y[:0], {}, ValueError, f"0 sample(s) (shape=(0, 4)) {MINIMUM}"),
-    "one row": (Ridge(), X[:1], Y[:1], {}, ValueError, "Found array with 1 sample(s) (shape=(1, 4))"),
-    "no columns": (LOGISTIC, X[:, :0], Y, {}, ValueError, f"0 feature(s) (shape=(40, 0)) {MINIMUM}"),
-    "no rows, easy model": (Taker(), X[:0], Y[:0], {}, ValueError, "Found array with 0 sample(s)"),
-    "no columns, easy model": (Taker(), X[:, :0], Y, {}, ValueError, "0 feature(s) (shape=(40, 0))"),
-    "sparse": (
+    "NaN": bad("Input X contains NaN.", X=changed(NAN)),
+    "infinity": bad("Input X contains infinity or a value too large", X=changed(INF)),
+    "text": bad("could not convert string to float", X=changed("high", object)),
+    "text in a frame": bad("could not convert string to float", X=objects(["u", "v"])),
+    "1-d": bad("Expected 2D array, got 1D array instead", X=X[:, 0]),
+    "3-d": bad("Found array with dim 3", X=X[:, :, None]),
+    "complex": bad("Complex data not supported", X=X * 1j),
+    "no rows": bad(f"0 sample(s) (shape=(0, 4)) {MINIMUM}", X=X[:0], y=Y[:0]),
+    "no rows, easy model": bad("Found array with 0 sample(s)", Taker(), X[:0], Y[:0]),
+    "one row": bad("Found array with 1 sample(s) (shape=(1, 4))", Ridge(), X[:1], Y[:1]),
+    "no columns": bad(f"0 feature(s) (shape=(40, 0)) {MINIMUM}", X=X[:, :0]),
+    "no columns, easy model": bad("0 feature(s) (shape=(40, 0))", Taker(), X[:, :0]),
+    "sparse": bad(
+        "Sparse data was passed for X, but dense data is required",
         HistGradientBoostingClassifier(),
         sparse.csr_array(X),
-        Y,
-        {},
-        TypeError,
-        "Sparse data was passed for X, but dense data is required",
+        error=TypeError,
     ),
-    "y missing": (LOGISTIC, X, None, {}, ValueError, "requires y to be passed, but the target y is"),
-    "y with NaN": (Ridge(), X, np.where(Y, NAN, 1), {}, ValueError, "Input y contains NaN."),
-    "y too short": (LOGISTIC, X, Y[1:], {}, ValueError, "inconsistent numbers of samples: [40, 39]"),
-    "y continuous": (LOGISTIC, X, X[:, 0], {}, ValueError, "Unknown label type: continuous"),
-    "one class": (LOGISTIC, X, np.ones(N_ROWS), {}, ValueError, "2 classes in the data"),
-    "negative weight": (
-        LOGISTIC,
-        X,
-        Y,
-        {"sample_weight": -np.ones(N_ROWS)},
-        ValueError,
-        "Negative values in data passed to `sample_weight`.",
-    ),
-    "weights of zero": (
-        LOGISTIC,
-        X,
-        Y,
-        {"sample_weight": np.zeros(N_ROWS)},
-        ValueError,
-        "Sample weights must contain at least one non-zero number.",
-    ),
-    "weights too few": (
-        LOGISTIC,
-        X,
-        Y,
-        {"sample_weight": np.ones(3)},
-        ValueError,
-        "sample_weight.shape == (3,), expected (40,)!",
-    ),
-    "weights 2-d": (
-        LOGISTIC,
-        X,
-        Y,
-        {"sample_weight": np.ones((N_ROWS, 2))},
-        ValueError,
-        "Sample weights must be 1D array or scalar, got 2D array.",
-    ),
-    "weight NaN": (
-        LOGISTIC,
-        X,
-        Y,
-        {"sample_weight": np.where(Y, NAN, 1)},
-        ValueError,
-        "Input sample_weight contains NaN.",
-    ),
-    "text as weights": (
-        LOGISTIC,
-        X,
-        Y,
-        {"sample_weight": ["much"] * N_ROWS},
-        ValueError,
-        "could not convert string to float",
-    ),
-    "one weight left": (
-        Ridge(),
-        X,
-        Y,
-        {"sample_weight": np.eye(N_ROWS)[0]},
-        ValueError,
+    "y missing": bad("requires y to be passed, but the target y is None", y=None),
+    "y with NaN": bad("Input y contains NaN.", Ridge(), y=np.where(Y, NAN, 1)),
+    "y too short": bad("inconsistent numbers of samples: [40, 39]", y=Y[1:]),
+    "y continuous": bad("Unknown label type: continuous", y=X[:, 0]),
+    "one class": bad("2 classes in the data", y=np.ones(N_ROWS)),
+    "negative weight": weigh("Negative values in data passed to `sample_weight`.", -Y),
+    "weights of zero": weigh("must contain at least one non-zero number.", 0 * Y),
+    "weights too few": weigh("sample_weight.shape == (3,), expected (40,)!", np.ones(3)),
+    "weights 2-d": weigh("Sample weights must be 1D array or scalar, got 2D array.", X),
+    "weight NaN": weigh("Input sample_weight contains NaN.", np.where(Y, NAN, 1)),
+    "text as weights": weigh("could not convert string to float", ["much"] * N_ROWS),
+    "one weight left": weigh(
         "Found array with 1 sample(s) (shape=(1, 4)) while a minimum of 2 is required",
+        np.eye(N_ROWS)[0],
+        Ridge(),
     ),
-    "text and numbers": (
+    "text and numbers": bad(
+        "The levels of column 'c' must be uniformly strings or numbers. Got ['int', 'str']",
         Taker(),
         objects(["u", 1, None]),
-        Y,
-        {},
-        TypeError,
-        "The levels of column 'c' must be uniformly strings or numbers. Got ['int', 'str']",
+        error=TypeError,
     ),
-    "lists in cells": (
+    "lists in cells": bad(
+        "The levels of column 'c' must be uniformly strings or numbers. Got ['list']",
         Taker(),
         objects([[1], [2]]),
-        Y,
-        {},
-        TypeError,
-        "The levels of column 'c' must be uniformly strings or numbers. Got ['list']",
+        error=TypeError,
     ),
-    "duplicate names": (
-        Taker(),
-        FRAME.set_axis(["a", "b", "a", "d"], axis=1),
-        Y,
-        {},
-        Exception,
+    "duplicate names": bad(
         "Expected unique column names",
+        Taker(),
+        FRAME.set_axis(list("abad"), axis=1),
+        error=Exception,
     ),
-    "names of two types": (
+    "names of two types": bad(
+        "Feature names are only supported if all input features have string names",
         Taker(),
         FRAME.set_axis(["a", "b", 3, "d"], axis=1),
-        Y,
-        {},
-        TypeError,
-        "Feature names are only supported if all input features have string names",
+        error=TypeError,
     ),
-    "answer NaN": (Answers(spoiled(NAN)), X, Y, {}, ValueError, f"Answers.predict_proba {UNEXPLAINED}"),
-    "answer infinite": (Answers(spoiled(INF)), X, Y, {}, ValueError, UNEXPLAINED),
-    "answer NaN later": (Answers(spoiled(NAN), N_ROWS), X, Y, {}, ValueError, UNEXPLAINED),
-    "answer too short": (
-        Answers(lambda p: p[1:]),
-        X,
-        Y,
-        {},
-        ValueError,
-        "Answers.predict_proba must return one row for each sample. Got ",
+    "answer NaN": answer(f"Answers.predict_proba {UNEXPLAINED}", spoiled(NAN)),
+    "answer infinite": answer(UNEXPLAINED, spoiled(INF)),
+    "answer NaN later": answer(UNEXPLAINED, spoiled(NAN), N_ROWS),
+    "answer too short": answer(
+        "Answers.predict_proba must return one row for each sample. Got ", lambda p: p[1:]
     ),
-    "answer too long later": (
-        Answers(lambda p: np.vstack([p, p]), N_ROWS),
-        X,
-        Y,
-        {},
-        ValueError,
-        "Got 128 rows for 64 samples instead.",
+    "answer too long later": answer(
+        "Got 128 rows for 64 samples instead.", lambda p: np.vstack([p, p]), N_ROWS
     ),
-    "answer fails": (Answers(stop(OSError("gone"))), X, Y, {}, OSError, "gone"),
-    "answer fails midway": (Answers(stop(OSError("gone")), N_ROWS), X, Y, {}, OSError, "gone"),
-    "interrupted": (
-        Answers(stop(KeyboardInterrupt("now")), N_ROWS),
-        X,
-        Y,
-        {},
-        KeyboardInterrupt,
-        "now",
-    ),
-    "out of memory": (Answers(stop(MemoryError("all")), N_ROWS), X, Y, {}, MemoryError, "all"),
+    "answer fails": answer("gone", stop(OSError("gone")), error=OSError),
+    "answer fails midway": answer("gone", stop(OSError("gone")), N_ROWS, OSError),
+    "interrupted": answer("now", stop(KeyboardInterrupt("now")), N_ROWS, KeyboardInterrupt),
+    "out of memory": answer("all", stop(MemoryError("all")), N_ROWS, MemoryError),
 }
 
 
@@ -267,10 +208,9 @@ def test_bad_input_is_refused_and_changes_nothing(name, cv, fitted):
         wrapper.fit(*good())
     wrapper.set_params(estimator=inner, cv=cv)
     before = dict(vars(wrapper))
-    given = [copy.deepcopy(plain(value)) for value in (table, y, *params.values())]
-    with pytest.raises(error) as caught:
+    given = [plain(value) for value in (table, y, *params.values())]
+    with pytest.raises(error, match=re.escape(message)):
         wrapper.fit(table, y, **params)
-    assert message in str(caught.value)
     assert vars(wrapper).keys() == before.keys()
     assert all(value is before[key] for key, value in vars(wrapper).items())
     assert [plain(value) for value in (table, y, *params.values())] == given
@@ -294,9 +234,8 @@ def fitted_wrapper(table=FRAME):
 def test_predictions_refuse_other_columns_as_the_inner_model_does(method, table, message):
     arguments = (table, Y) if method == "score" else (table,)
     wrapper = fitted_wrapper(FRAME if isinstance(table, pd.DataFrame) else X)
-    with pytest.raises(ValueError) as error:
+    with pytest.raises(ValueError, match=re.escape(message)):
         getattr(wrapper, method)(*arguments)
-    assert message in str(error.value)
     wrapper = fitted_wrapper(X)
     with pytest.raises(ValueError, match="X has 3 features, but LogisticRegression is expecting 4"):
         getattr(wrapper, method)(X[:, :3], *arguments[1:])
@@ -308,12 +247,12 @@ ORDER = "Feature names must be in the same order as they were in fit."
 
 # Model, X, other arguments of lime_importance; error and message.
 BAD_TO_EXPLAIN = {
-    "fewer columns": (TREE, X[:, :3], {}, "X has 3 features, but DecisionTreeRegressor is expecting"),
+    "fewer columns": (TREE, X[:, :3], {}, "X has 3 features, but DecisionTreeRegressor is exp"),
     "other order": (MODEL, FRAME[NAMES[::-1]], {}, ORDER),
-    "other names": (MODEL, FRAME.rename(columns={"a": "z"}), {}, "Feature names unseen at fit time"),
+    "other names": (MODEL, FRAME.rename(columns={"a": "z"}), {}, "Feature names unseen at"),
     "no training rows": (TREE, X, {"training_data": X[:0]}, "Found array with 0 sample(s)"),
     "one training row": (TREE, X, {"training_data": X[:1]}, "Found array with 1 sample(s)"),
-    "no rows": (TREE, X[:0], {}, "Found array with 0 sample(s) (shape=(0, 4)) while a minimum of 1"),
+    "no rows": (TREE, X[:0], {}, "Found array with 0 sample(s) (shape=(0, 4)) while a min"),
     "no columns": (TREE, X[:, :0], {}, "Found array with 0 feature(s) (shape=(40, 0)) while a"),
     "one row": (TREE, X[:1], {}, "a minimum of 2 is required to draw from. Pass training_data to"),
     "fewer columns than training": (
@@ -335,19 +274,18 @@ BAD_TO_EXPLAIN = {
         "Column 'c' must hold numbers or times, as in the training table. Got ['str'] instead.",
     ),
     "y too short": (TREE, X, {"y": Y[1:]}, "inconsistent numbers of samples: [40, 39]"),
-    "weights too few": (TREE, X, {"sample_weight": [1, 2]}, "sample_weight.shape == (2,), expected"),
-    "negative weight": (TREE, X, {"sample_weight": -Y}, "Negative values in data passed to `sample"),
+    "weights too few": (TREE, X, {"sample_weight": [1, 2]}, "sample_weight.shape == (2,), exp"),
+    "negative weight": (TREE, X, {"sample_weight": -Y}, "Negative values in data passed"),
     "weights of zero": (TREE, X, {"sample_weight": 0 * Y}, "at least one non-zero number"),
-    "no y to cut by": (TREE, X, {"discretizer": "entropy"}, "must be given for discretizer='entropy'"),
+    "no y to cut by": (TREE, X, {"discretizer": "entropy"}, "given for discretizer='entropy'"),
 }
 
 
 @pytest.mark.parametrize("name", BAD_TO_EXPLAIN)
 def test_what_cannot_be_explained_is_named(name):
     model, table, params, message = BAD_TO_EXPLAIN[name]
-    with pytest.raises(ValueError) as error:
+    with pytest.raises(ValueError, match=re.escape(message)):
         lime_importance(model, table, num_samples=64, **params)
-    assert message in str(error.value)
 
 
 def test_one_row_is_explained_with_training_data():

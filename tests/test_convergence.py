@@ -130,6 +130,20 @@ def test_what_is_reached_is_told_where_it_is_not_enough(model, X, num_samples, m
     assert result.explanations.num_samples == reached
 
 
+@pytest.mark.parametrize("engine", ["shared", "pairwise", "local"])
+@pytest.mark.parametrize("num_samples", [2, 5, 64, 100])
+def test_a_small_start_grows_from_where_the_error_is_known(model, X, engine, num_samples):
+    result = explain(model, X, engine=engine, num_samples=num_samples, tol=0.05)
+    assert len(result.explanations.replicates) == 4
+    assert result.explanations.num_samples >= 128
+    assert 0 < result.explanations.relative_error() <= 0.05
+
+
+def test_limes_own_engine_has_no_error_to_bound(model, X):
+    with pytest.raises(ValueError, match="'tol' parameter must be None for engine='lime'"):
+        explain(model, X, engine="lime", tol=0.1)
+
+
 def test_equal_importances_never_converge(X):
     """Their range is 0, so that no error is small beside it."""
     model = LinearRegression().fit(X, np.zeros(N_ROWS))

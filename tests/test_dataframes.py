@@ -53,6 +53,9 @@ CELLS = {
 }
 
 
+TEXTS = ["text", "maybe text"]
+
+
 def as_pandas():
     dtypes = {"maybe int": "Int64", "maybe bool": "boolean"}
     return pd.DataFrame({k: pd.Series(v, dtype=dtypes.get(k)) for k, v in CELLS.items()})
@@ -65,8 +68,21 @@ def as_objects():
     return X
 
 
+def as_dictionaries():
+    table = pa.table(CELLS)
+    for name in TEXTS:
+        j = table.column_names.index(name)
+        table = table.set_column(j, name, table[name].dictionary_encode())
+    return table
+
+
 SAME = {
     "pandas": as_pandas,
+    "pandas categories": lambda: as_pandas().astype(dict.fromkeys(TEXTS, "category")),
+    "polars categories": lambda: pl.DataFrame(CELLS).with_columns(
+        pl.col(TEXTS).cast(pl.Categorical)
+    ),
+    "pyarrow dictionaries": as_dictionaries,
     "pandas objects": lambda: pd.DataFrame(as_objects(), columns=list(CELLS)),
     "polars": lambda: pl.DataFrame(CELLS),
     "pyarrow": lambda: pa.table(CELLS),

@@ -114,9 +114,10 @@ def test_every_check_of_the_inner_model_runs_and_passes(inner):
     assert assert_all_checks_pass(wrap(inner)) >= 50
 
 
+@pytest.mark.parametrize("engine", ["pairwise", "local", "lime"])
 @pytest.mark.parametrize("inner", [LogisticRegression(), Ridge()], ids=name)
-def test_every_check_passes_with_the_lime_engine(inner):
-    assert assert_all_checks_pass(wrap(inner, engine="lime", max_samples=2)) >= 50
+def test_every_check_passes_with_the_other_engines(inner, engine):
+    assert assert_all_checks_pass(wrap(inner, engine=engine, max_samples=2)) >= 50
 
 
 @pytest.mark.parametrize("inner", [LogisticRegression(), Ridge()], ids=name)

@@ -103,6 +103,15 @@ def test_score_of_a_constant_is_unknown(factorial):
             FrozenEstimator(Function(lambda X: np.full(len(X), 3.0))), random_state=0
         ).fit(X)
     assert np.isnan(wrapper.explanations_.scores).all()
+    assert all(np.isnan(figure).all() for figure in wrapper.explanations_.fidelity().values())
+
+
+def test_fidelity_is_of_the_outputs_and_rows_that_have_one():
+    X = normal(2)
+    result = explain(lambda X: np.c_[X[:, 0], np.ones(len(X))], X)
+    known, unknown = np.transpose(list(result.explanations.fidelity().values()))
+    assert ((known > 0.2) & (known < 0.4)).all()
+    assert np.isnan(unknown).all()
 
 
 @pytest.mark.parametrize(("discretizer", "share"), [("quartile", 1 / 3), ("decile", 1 / 9)])

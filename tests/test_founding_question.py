@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 from lime.lime_tabular import LimeTabularExplainer
 from numpy.testing import assert_allclose
-from scipy.stats import spearmanr
 from sklearn.datasets import load_breast_cancer
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.frozen import FrozenEstimator
@@ -141,4 +140,4 @@ def test_real_data_give_the_ranking_of_the_loop():
     ours = explanations.importances("sum", labels=[SIGNAL])
     assert np.corrcoef(ours, theirs.sum(axis=0))[0, 1] > 0.99
     sizes = explanations.importances("mean_abs", labels=[SIGNAL])
-    assert spearmanr(sizes, np.abs(theirs).mean(axis=0)).statistic > 0.9
+    assert np.corrcoef(sizes, np.abs(theirs).mean(axis=0))[0, 1] > 0.98

@@ -183,8 +183,9 @@ def test_rfecv_keeps_the_informative_columns(classes):
     everything = cross_val_score(inner, X, y, cv=StratifiedKFold(3)).mean()
     assert rfecv.cv_results_["mean_test_score"][-1] == everything
     assert set(rfecv.get_support(indices=True)) >= {1, 3, 4}
-    assert_array_equal(rfecv.support_, RFE(wrap(inner), n_features_to_select=rfecv.n_features_)
-                       .fit(X, y).support_)
+    assert_array_equal(
+        rfecv.support_, RFE(wrap(inner), n_features_to_select=rfecv.n_features_).fit(X, y).support_
+    )
     kept = X[:, rfecv.support_]
     assert_array_equal(rfecv.predict_proba(X), clone(inner).fit(kept, y).predict_proba(kept))
 
@@ -198,7 +199,9 @@ def test_sequential_selection_is_that_of_the_bare_model(classes):
 
 
 @pytest.mark.parametrize(
-    ("frame", "output"), [(pd.DataFrame, "pandas"), (pl.DataFrame, "polars")], ids=["pandas", "polars"]
+    ("frame", "output"),
+    [(pd.DataFrame, "pandas"), (pl.DataFrame, "polars")],
+    ids=["pandas", "polars"],
 )
 def test_selected_columns_keep_their_names(linear, frame, output):
     X, y = linear
@@ -271,9 +274,7 @@ def test_a_search_over_the_inner_model_is_the_bare_search(classes, search):
     assert found.best_params_ == {"estimator__C": bare.best_params_["C"]}
     assert_array_equal(found.predict_proba(X), bare.predict_proba(X))
     direct = wrap(LogisticRegression(C=bare.best_params_["C"])).fit(X, y)
-    assert_array_equal(
-        found.best_estimator_.feature_importances_, direct.feature_importances_
-    )
+    assert_array_equal(found.best_estimator_.feature_importances_, direct.feature_importances_)
 
 
 @pytest.mark.parametrize("search", [GridSearchCV, HalvingGridSearchCV])
@@ -363,9 +364,9 @@ CLASSIFIERS = {
     "bagging": lambda e: BaggingClassifier(e, n_estimators=3, random_state=0),
     "adaboost": lambda e: AdaBoostClassifier(e, n_estimators=3, random_state=0),
     "calibrated": lambda e: CalibratedClassifierCV(e, cv=2),
-    "one vs rest": lambda e: OneVsRestClassifier(e),
-    "one vs one": lambda e: OneVsOneClassifier(e),
-    "wrapper": lambda e: wrap(e),
+    "one vs rest": OneVsRestClassifier,
+    "one vs one": OneVsOneClassifier,
+    "wrapper": wrap,
 }
 REGRESSORS = {
     "voting": lambda e: VotingRegressor([("a", e), ("b", LinearRegression())]),

@@ -27,7 +27,7 @@ from sklearn.preprocessing import (
 )
 from sklearn.utils import get_tags
 
-from sklime import LimeImportanceWrapper
+from sklime import LimeImportanceDisplay, LimeImportanceWrapper
 
 NUMBERS = make_column_selector(dtype_include="number")
 TEXT = make_column_selector(dtype_exclude="number")
@@ -150,6 +150,25 @@ def test_the_ranking_of_the_penguins():
     assert wrapper.feature_importances_[-1] < 0.03 < wrapper.feature_importances_[:-1].min()
     assert wrapper.explanations_.output_names.tolist() == ["Adelie", "Chinstrap", "Gentoo"]
     assert wrapper.score(X, y) == pipeline.fit(X, y).score(X, y)
+
+
+def test_everything_that_leaves_carries_the_names():
+    X, y = penguins()
+    pipeline = one_hot_pipeline(LogisticRegression(max_iter=500))
+    wrapper = LimeImportanceWrapper(
+        pipeline, max_samples=20, num_samples=256, random_state=0, feature_groups={"bill": [1, 2]}
+    )
+    explanations = wrapper.fit(X, y).explanations_
+    frame = explanations.to_frame()
+    assert frame["column"].unique().tolist() == X.columns.tolist()
+    assert frame["class"].unique().tolist() == ["Adelie", "Chinstrap", "Gentoo"]
+    assert list(wrapper.group_importances_) == ["bill"]
+    assert all(name in explanations._repr_html_() for name in X.columns)
+    texts = " ".join(text for text, _ in explanations.to_lime(0).as_list(label=0))
+    assert all(name in texts for name in X.columns)
+    display = LimeImportanceDisplay.from_estimator(wrapper)
+    ticks = [tick.get_text() for tick in display.ax_.get_yticklabels()]
+    assert sorted(ticks) == sorted(X.columns)
 
 
 def test_penguins_in_polars_have_the_same_importances():

@@ -1,5 +1,6 @@
 """Every kind of answer that a model gives is explained, output by output."""
 
+import itertools
 import warnings
 
 import numpy as np
@@ -8,7 +9,6 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.cluster import KMeans
-from sklearn.datasets import load_iris
 from sklearn.ensemble import IsolationForest, RandomForestClassifier, VotingClassifier
 from sklearn.linear_model import LinearRegression, LogisticRegression, RidgeClassifier
 from sklearn.mixture import GaussianMixture
@@ -240,7 +240,7 @@ def test_a_fold_without_a_class_of_one_target_gives_it_nothing(method):
     sizes = np.cumsum([0, *np.unique(THREE, return_counts=True)[1]])
     folds = [
         (np.setdiff1d(np.arange(N_ROWS), np.arange(a, b)), np.arange(a, b))
-        for a, b in zip(sizes[:-1], sizes[1:], strict=True)
+        for a, b in itertools.pairwise(sizes)
     ]
     wrapper = wrap(TREE, cv=folds, response_method=method, max_samples=None).fit(rows, targets)
     explanations = wrapper.explanations_
@@ -254,13 +254,18 @@ def test_a_fold_without_a_class_of_one_target_gives_it_nothing(method):
 
 
 def test_a_row_is_never_predicted_to_be_of_a_class_its_fold_has_not_seen():
-    order = np.argsort(THREE)
-    wrapper = wrap(LinearSVC(random_state=0), cv=KFold(3), labels="predicted", max_samples=None)
-    wrapper.fit(X[order], THREE[order])
-    weights = wrapper.explanations_.weights[
-        np.arange(N_ROWS), :, wrapper.explanations_.predictions.argmax(axis=1)
-    ]
-    assert np.abs(weights).max(axis=1).min() > 0
+    rows = X[np.argsort(X[:, 1])]
+    four = np.repeat([0, 1, 2, 3], N_ROWS // 4)  # the classes of four folds
+    wrapper = wrap(LinearSVC(random_state=0), cv=KFold(4), labels="predicted", max_samples=None)
+    explanations = wrapper.fit(rows, four).explanations_
+    predicted = explanations.predictions.argmax(axis=1)
+    expected = [
+        wrapper.estimators_[k].predict(rows[four == k]) for k in range(4)
+    ]  # of one-against-rest decisions, which are all negative for some rows
+    assert_array_equal(predicted, np.concatenate(expected))
+    negative = (np.sort(explanations.predictions, axis=1)[:, -1] < 0).sum()
+    assert negative > 5
+    assert np.abs(explanations.weights[np.arange(N_ROWS), :, predicted]).max(axis=1).min() > 0
 
 
 def test_every_output_of_a_regressor_counts_alike():
