@@ -1,14 +1,14 @@
 """Does a ranking find the columns that matter? Known truth, and real data with few columns.
 
 Prints markdown. Run as ``python benchmarks/selection.py`` (under ten minutes on two cores);
-``--seeds 1`` is quicker.
+``--seeds 1`` is quicker. The data are small on purpose.
 """
 
 import argparse
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import shap
@@ -28,10 +28,12 @@ from sklearn.neural_network import MLPClassifier, MLPRegressor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC, SVR
+from sklearn.utils.parallel import Parallel, delayed
 
 from sklime import lime_importance
 from sklime._explanations import Explanations
 
+FOREST = "RandomForest"
 WIDTHS = (0.3, 0.4, 0.5, 0.7, 1.0)
 N_ROWS, N_COLUMNS, N_TRAIN = 900, 16, 600
 N_SHADOWS = 5
@@ -73,7 +75,7 @@ def problems(seed: int) -> Iterator[tuple[str, Problem]]:
 def regressors(seed: int) -> Models:
     network = MLPRegressor(hidden_layer_sizes=64, alpha=1e-2, max_iter=300, random_state=seed)
     return {
-        "RandomForest": RandomForestRegressor(50, random_state=seed),
+        FOREST: RandomForestRegressor(50, random_state=seed),
         "HistGradientBoosting": HistGradientBoostingRegressor(random_state=seed),
         "MLP": make_pipeline(StandardScaler(), network),
         "SVM": make_pipeline(StandardScaler(), SVR(C=10)),
@@ -83,7 +85,7 @@ def regressors(seed: int) -> Models:
 def classifiers(seed: int) -> Models:
     network = MLPClassifier(hidden_layer_sizes=64, alpha=1e-2, max_iter=300, random_state=seed)
     return {
-        "RandomForest": RandomForestClassifier(50, random_state=seed),
+        FOREST: RandomForestClassifier(50, random_state=seed),
         "HistGradientBoosting": HistGradientBoostingClassifier(max_iter=50, random_state=seed),
         "MLP": make_pipeline(StandardScaler(), network),
         "SVM": make_pipeline(StandardScaler(), SVC(C=10)),
@@ -173,28 +175,33 @@ def area(importances: np.ndarray, true: list[int]) -> float:
     return float(roc_auc_score(np.isin(np.arange(len(importances)), true), importances))
 
 
-Scores = dict[str, dict[str, list[float]]]  # method -> heading -> figures
+class Record(NamedTuple):
+    """One figure of each kind for one method on one table with one model."""
+
+    method: str
+    heading: str
+    model: str
+    area: float = np.nan
+    margin: float = np.nan
+    score: float = np.nan
 
 
-def known_truth(n_seeds: int) -> tuple[Scores, Scores, Scores]:
-    """Areas and margins by problem, and areas by model."""
-    areas: Scores = {}
-    margins: Scores = {}
-    by_model: Scores = {}
-    for seed in range(n_seeds):
-        for problem, (X, y, true, categories) in problems(seed):
-            train, test = slice(N_TRAIN), slice(N_TRAIN, None)
-            for kind, model in regressors(seed).items():
-                model.fit(X[train], y[train])
-                found = every_importance(model, X[train], X[test], y[test], categories)
-                if kind == "RandomForest":
-                    found["shadow columns"] = shadow_importances(model, X[train], y[train], seed)
-                for method, importances in found.items():
-                    score = area(importances, true)
-                    _add(areas, method, problem, score)
-                    _add(margins, method, problem, margin(importances, true))
-                    _add(by_model, method, kind, score)
-    return areas, margins, by_model
+def known_truth(seed: int, problem: str) -> list[Record]:
+    """Areas and margins on one problem."""
+    warnings.simplefilter("ignore")  # networks that stop early; low fidelity is the point
+    X, y, true, categories = dict(problems(seed))[problem]
+    train, test = slice(N_TRAIN), slice(N_TRAIN, None)
+    records = []
+    for kind, model in regressors(seed).items():
+        model.fit(X[train], y[train])
+        found = every_importance(model, X[train], X[test], y[test], categories)
+        if kind == FOREST:
+            found["shadow columns"] = shadow_importances(model, X[train], y[train], seed)
+        records += [
+            Record(method, problem, kind, area(each, true), margin(each, true))
+            for method, each in found.items()
+        ]
+    return records
 
 
 REAL: dict[str, tuple[Callable[..., Any], int]] = {
@@ -205,72 +212,52 @@ REAL: dict[str, tuple[Callable[..., Any], int]] = {
 }
 
 
-def best_columns(n_seeds: int) -> Scores:
-    """Score on held-out rows of a model of the k best columns of the training rows."""
-    scores: Scores = {}
-    for name, (load, k) in REAL.items():
-        X, y = load(return_X_y=True)
-        # A seed is a fold.
-        splitter = KFold if name == "diabetes" else StratifiedKFold
-        splits = list(splitter(3, shuffle=True, random_state=0).split(X, y))[:n_seeds]
-        for seed, (train, test) in enumerate(splits):
-            models = regressors(seed) if name == "diabetes" else classifiers(seed)
-            for kind, model in models.items():
-                model.fit(X[train], y[train])
-                found = every_importance(model, X[train], X[test], y[test], [])
-                if kind == "RandomForest":
-                    found["shadow columns"] = shadow_importances(model, X[train], y[train], seed)
-                found["(random columns)"] = np.random.default_rng(seed).random(X.shape[1])
-                heading = f"{name}, {k} of {X.shape[1]}"
-                _add(scores, "(all columns)", heading, model.score(X[test], y[test]))
-                _score_columns(scores, heading, model, found, k, X, y, train, test)
-    return scores
+def best_columns(fold: int, name: str) -> list[Record]:
+    """Scores on held-out rows of models of the k best columns of the training rows."""
+    warnings.simplefilter("ignore")
+    load, k = REAL[name]
+    X, y = load(return_X_y=True)
+    regression = name == "diabetes"
+    y = (y - y.mean()) / y.std() if regression else y
+    splitter = (KFold if regression else StratifiedKFold)(3, shuffle=True, random_state=0)
+    train, test = list(splitter.split(X, y))[fold]
+    heading = f"{name}, {k} of {X.shape[1]}"
+    records = []
+    for kind, model in (regressors if regression else classifiers)(fold).items():
+        model.fit(X[train], y[train])
+        found = every_importance(model, X[train], X[test], y[test], [])
+        if kind == FOREST:
+            found["shadow columns"] = shadow_importances(model, X[train], y[train], fold)
+        found["(random columns)"] = np.random.default_rng(fold).random(X.shape[1])
+        whole = model.score(X[test], y[test])
+        records.append(Record("(all columns)", heading, kind, score=whole))
+        known: dict[tuple[int, ...], float] = {}  # many methods agree on a set of columns
+        for method, importances in found.items():
+            columns = tuple(sorted(np.argsort(-importances, kind="stable")[:k].tolist()))
+            if columns not in known:
+                few = clone(model).fit(X[np.ix_(train, columns)], y[train])
+                known[columns] = few.score(X[np.ix_(test, columns)], y[test])
+            records.append(Record(method, heading, kind, score=known[columns]))
+    return records
 
 
-def _score_columns(
-    scores: Scores,
-    heading: str,
-    model: Any,
-    found: Importances,
-    k: int,
-    X: np.ndarray,
-    y: np.ndarray,
-    train: np.ndarray,
-    test: np.ndarray,
-) -> None:
-    """Fit one model for each set of columns that some method selects."""
-    known: dict[tuple[int, ...], float] = {}
-    for method, importances in found.items():
-        columns = tuple(sorted(np.argsort(-importances, kind="stable")[:k].tolist()))
-        if columns not in known:
-            few = clone(model).fit(X[np.ix_(train, columns)], y[train])
-            known[columns] = few.score(X[np.ix_(test, columns)], y[test])
-        _add(scores, method, heading, known[columns])
-
-
-def _add(scores: Scores, method: str, heading: str, value: float) -> None:
-    scores.setdefault(method, {}).setdefault(heading, []).append(value)
-
-
-def table(scores: Scores, digits: int = 2) -> list[str]:
+def table(records: list[Record], figure: str, by: str = "heading", digits: int = 2) -> list[str]:
     """Means in markdown, the best of each column in bold; a dash where a method cannot tell."""
-    headings = list(dict.fromkeys(heading for row in scores.values() for heading in row))
-    means = {
-        method: {heading: float(np.mean(values)) for heading, values in row.items()}
-        for method, row in scores.items()
-    }
-    best = {
-        heading: max(row[heading] for row in means.values() if heading in row)
-        for heading in headings
-    }
-    whole = {
-        m: np.mean(list(row.values())) for m, row in means.items() if len(row) == len(headings)
-    }
-    lines = ["| method | " + " | ".join(headings) + " | mean |", "|---" * (len(headings) + 2) + "|"]
+    headings = list(dict.fromkeys(getattr(record, by) for record in records))
+    cells: dict[str, dict[str, list[float]]] = {}
+    for record in records:
+        row = cells.setdefault(record.method, {})
+        row.setdefault(getattr(record, by), []).append(getattr(record, figure))
+    means = {m: {h: float(np.mean(v)) for h, v in row.items()} for m, row in cells.items()}
+    for row in means.values():
+        if len(row) == len(headings):
+            row["mean"] = float(np.mean(list(row.values())))
+    headings.append("mean")
+    best = {h: max(row.get(h, -np.inf) for row in means.values()) for h in headings}
+    lines = ["| method | " + " | ".join(headings) + " |", "|---" * (len(headings) + 1) + "|"]
     for method, row in means.items():
-        cells = [_cell(row.get(heading), best[heading], digits) for heading in headings]
-        cells.append(_cell(whole.get(method), max(whole.values()), digits))
-        lines.append(f"| {method} | " + " | ".join(cells) + " |")
+        texts = [_cell(row.get(heading), best[heading], digits) for heading in headings]
+        lines.append(f"| {method} | " + " | ".join(texts) + " |")
     return lines
 
 
@@ -283,32 +270,50 @@ def _cell(value: float | None, best: float, digits: int) -> str:
 
 def main(n_seeds: int = 3) -> str:
     """All tables in markdown."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # networks that stop early; low fidelity is the point
-        areas, margins, by_model = known_truth(n_seeds)
-        real = best_columns(n_seeds)
+    names = [name for name, _ in problems(0)]
+    tasks = [delayed(known_truth)(seed, name) for name in names for seed in range(n_seeds)]
+    tasks += [delayed(best_columns)(fold, name) for name in REAL for fold in range(n_seeds)]
+    records = [record for part in Parallel(n_jobs=2)(tasks) for record in part]
+    truth = [record for record in records if record.heading in names]
+    real = [record for record in records if record.heading not in names]
+
+    def common(some: list[Record]) -> list[Record]:
+        """Of the methods that every model has."""
+        return [record for record in some if record.method not in ("impurity", "shadow columns")]
+
+    def forest(some: list[Record]) -> list[Record]:
+        return [record for record in some if record.model == FOREST]
+
     return "\n".join(
         [
             f"Known truth, {N_COLUMNS} columns, {N_TRAIN} rows to fit: means over {n_seeds} seeds",
             f"and four models ({', '.join(regressors(0))}). LIME explains training rows, SHAP and",
-            "permutation held-out ones. Impurity and shadow columns: RandomForest only.",
+            "permutation held-out ones.",
             "",
             "Area under the ROC curve, columns that matter against useless ones:",
             "",
-            *table(areas),
+            *table(common(truth), "area"),
             "",
             "Margin, (smallest importance that matters - largest useless one) / largest:",
             "",
-            *table(margins),
+            *table(common(truth), "margin"),
             "",
-            "Area by model, over the problems:",
+            "Margin by model, over the problems:",
             "",
-            *table(by_model),
+            *table(truth, "margin", by="model"),
+            "",
+            f"Margin, {FOREST} only, with what only forests have:",
+            "",
+            *table(forest(truth), "margin"),
             "",
             "Real data: score (accuracy; diabetes R^2) on held-out rows of a model refitted to the",
             f"k best columns of its training rows, over {n_seeds} of 3 folds and the four models:",
             "",
-            *table(real, digits=3),
+            *table(common(real), "score", digits=3),
+            "",
+            f"The same, {FOREST} only:",
+            "",
+            *table(forest(real), "score", digits=3),
         ]
     )
 

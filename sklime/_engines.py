@@ -99,7 +99,8 @@ class Shared:
         if problem.model_regressor is not None:
             fit = partial(fit_regressor, problem.model_regressor, pool, bins, kernel_width)
             return _over_rows(problem, fit, problem.codes)
-        memory = _working_memory() / effective_n_jobs(problem.n_jobs)
+        left = max(_working_memory() - pool.codes.nbytes, _working_memory() / 8)
+        memory = left / effective_n_jobs(problem.n_jobs)
         fit = partial(closed_form, pool, bins, kernel_width, memory)
         return _over_rows(problem, fit, problem.codes)
 
@@ -122,6 +123,7 @@ class Pairwise:
     def grow(self, num_samples: int) -> None:
         problem, bins = self._problem, self._problem.neighborhood.bins
         n_random = (num_samples - num_samples // 2) * 8 // 9
+        n_random = max(n_random, min(num_samples // 2, 2 * N_REPLICATES))  # as many replicates
         self._sobol = grow_pool(problem, self._sobol, num_samples // 2)
         self._random = grow_pool(problem, self._random, n_random, sobol=False)
         self._twins = grow_twins(problem, self._random, self._twins)
@@ -226,7 +228,8 @@ def grow_pool(
     memory = max(_working_memory() - pool_bytes, _working_memory() / 8)
     most = max(1, int(memory / row_bytes))
     batches = uniform_batches(n_features, n_replicates, new, most, problem.seed, sobol=sobol)
-    codes = np.empty((n_replicates * len(new), n_features), dtype=problem.codes.dtype)
+    # The codes of a column side by side, as they are drawn and summed.
+    codes = np.empty((n_features, n_replicates * len(new)), dtype=problem.codes.dtype).T
     response = np.empty((n_replicates * len(new), n_outputs))
     start = 0
     for uniforms in batches:
@@ -278,7 +281,7 @@ def _local_rows(
     pairs = np.stack([columns.ravel(), codes.ravel()])
     (column, code), cell = np.unique(pairs, axis=1, return_inverse=True)
     cell = cell.reshape(codes.shape)
-    drawn, inside = neighborhood.draw_near(uniforms[column], column, code, kernel_width)
+    drawn, inside = neighborhood.draw_near(uniforms, column, code, kernel_width)
     own = neighborhood.bins.own_probabilities(codes)
     stay, _ = own_bin_odds(own, kernel_width)
     row_bytes = n_rows * (24 * n_features + 2 * neighborhood.table.row_nbytes)

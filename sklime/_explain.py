@@ -10,7 +10,7 @@ import numpy as np
 from joblib import effective_n_jobs
 from numpy.typing import ArrayLike, NDArray
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils import _safe_indexing, check_random_state, resample
+from sklearn.utils import _safe_indexing, check_random_state, gen_batches, resample
 from sklearn.utils.validation import _check_sample_weight, check_consistent_length
 
 from ._columns import categorical_mask, group_masks
@@ -37,8 +37,14 @@ from .exceptions import HigherOrderWarning, LowFidelityWarning
 # Less than this share of the variance in main effects, and importances of main effects mislead.
 LOW_FIDELITY = 0.25
 
+# Rows whose weights are worked on together, so that what is made of them is small.
+_ROWS = 256
+
 # More than this share of the variance in higher orders, and pairs do not tell the model.
 HIGHER_ORDERS = 0.25
+
+# With fewer samples both shares are mostly noise.
+_ENOUGH_SAMPLES = 1024
 
 # Fewer samples do not know their own error, so that `tol` starts here.
 LEAST_GROWING = 128
@@ -119,7 +125,13 @@ def explain(
         surrogates = sampler.explain(width)
         if effective >= MIN_EFFECTIVE:  # a narrower kernel sees more than main effects
             main_shares[width] = surrogates.main_shares
-        _shape_weights(surrogates, neighborhood.bins.own_probabilities(codes), values, num_features)
+        _drop_rounding(surrogates, predictions)
+        for rows in gen_batches(len(codes), _ROWS):
+            part = surrogates.rows(rows)
+            if values == "contributions":
+                _make_contributions(part, neighborhood.bins.own_probabilities(codes[rows]))
+            if num_features is not None:
+                _keep_largest(part.replicates, num_features)
         return Explanations(
             replicates=surrogates.replicates,
             intercepts=surrogates.intercepts,
@@ -174,8 +186,9 @@ def explain(
                 break
             n_samples *= 2
             sampler.grow(n_samples)
-    _warn_of_low_fidelity(list(main_shares.values()))
-    if isinstance(sampler, Pairwise):
+    if n_samples >= _ENOUGH_SAMPLES:
+        _warn_of_low_fidelity(list(main_shares.values()))
+    if isinstance(sampler, Pairwise) and n_samples >= _ENOUGH_SAMPLES:
         _warn_of_higher_orders(variance_split(sampler.effects)[2])
     return results
 
@@ -217,19 +230,25 @@ def _warn_of_higher_orders(shares: NDArray[np.float64]) -> None:
         )
 
 
-def _shape_weights(
-    surrogates: Surrogates,
-    own: NDArray[np.float64],
-    values: str,
-    num_features: int | None,
-) -> None:
-    """Make weights contributions, and set all but each row's largest to 0, in place."""
+def _drop_rounding(surrogates: Surrogates, predictions: NDArray[np.float64]) -> None:
+    """Set weights to 0 that are the rounding of a constant response, in place."""
+    axes, replicates = (0, 1, 2), surrogates.replicates
+    largest = np.maximum(replicates.max(axes, initial=0), -replicates.min(axes, initial=0))
+    constant = largest <= 1e-13 * np.abs(predictions).max(axis=0, initial=0)
+    surrogates.replicates[..., constant] = 0
+
+
+def _make_contributions(surrogates: Surrogates, own: NDArray[np.float64]) -> None:
+    """Make weights contributions, in place; `own` are the frequencies of the rows' own bins."""
     replicates = surrogates.replicates
-    if values == "contributions":
-        # The surrogate's prediction at the row, intercept plus weights, stays what it was.
-        surrogates.intercepts[...] += (own[..., None] * replicates.mean(axis=0)).sum(axis=1)
-        replicates *= (1 - own)[..., None]
-    if num_features is not None and num_features < replicates.shape[2]:
+    # The surrogate's prediction at the row, intercept plus weights, stays what it was.
+    surrogates.intercepts[...] += (own[..., None] * replicates.mean(axis=0)).sum(axis=1)
+    replicates *= (1 - own)[..., None]
+
+
+def _keep_largest(replicates: NDArray[np.float64], num_features: int) -> None:
+    """Set all but each row's largest weights to 0, in place."""
+    if num_features < replicates.shape[2]:
         size = np.abs(replicates.mean(axis=0))
         rank = np.argsort(np.argsort(-size, axis=1, kind="stable"), axis=1)
         replicates *= rank < num_features

@@ -341,8 +341,9 @@ class Explanations:
     def fidelity(self) -> dict[str, NDArray[np.float64]]:
         """Distribution over the rows of R^2, each of shape (n_outputs,).
 
-        Rows whose response does not vary have no R^2 and are left out (NaN without any). Even for a linear model
-        the R^2 of 0/1 coded bins is low, 0.3 at quartiles: compare with that, not with 1.
+        Rows whose response does not vary have no R^2 and are left out (NaN without any). Even for
+        a linear model the R^2 of 0/1 coded bins is low, 0.3 at quartiles: compare with that, not
+        with 1.
         """
         unknown = np.isnan(self.scores).all(axis=0)
         scores = np.where(unknown, 0.0, self.scores)  # NumPy warns of columns without any number

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.utils import Bunch
+from sklearn.utils import Bunch, gen_batches
 from sklearn.utils._param_validation import (
     HasMethods,
     Interval,
@@ -263,5 +263,9 @@ def row_spread(
     magnitudes: NDArray[np.float64], weight: NDArray[np.float64] | None
 ) -> NDArray[np.float64]:
     """Standard deviation over rows."""
+    weight = np.ones(len(magnitudes)) if weight is None else weight
     center = np.average(magnitudes, axis=0, weights=weight)
-    return np.sqrt(np.average((magnitudes - center) ** 2, axis=0, weights=weight))
+    squares = np.zeros_like(center)
+    for rows in gen_batches(len(magnitudes), 256):  # a few at a time, for the sake of memory
+        squares += weight[rows] @ (magnitudes[rows] - center) ** 2
+    return np.sqrt(squares / weight.sum())

@@ -257,29 +257,31 @@ class Neighborhood:
         )
 
     def draw(
-        self, uniforms: NDArray[np.float64], columns: NDArray[np.intp] | None = None
+        self, uniforms: NDArray[np.float64]
     ) -> tuple[NDArray[np.integer], NDArray[np.unsignedinteger]]:
         """Cells from uniform numbers, by the inverse distribution function of each column.
 
         Parameters
         ----------
-        uniforms : ndarray of shape (n_columns, m), in [0, 1)
-        columns : ndarray of shape (n_columns,), default=None
-            The column of each row of `uniforms`; None: every column, once.
+        uniforms : ndarray of shape (n_features, m), in [0, 1)
 
         Returns
         -------
-        rows : ndarray of shape (n_columns, m)
+        rows : ndarray of shape (n_features, m)
             The training row from which each cell's value comes.
-        codes : ndarray of shape (n_columns, m)
+        codes : ndarray of shape (n_features, m)
             The cells' bin numbers.
         """
-        chosen = self._columns if columns is None else [self._columns[j] for j in columns]
-        rows = np.empty(uniforms.shape, dtype=max(column.rows.dtype for column in chosen))
-        codes = np.empty(uniforms.shape, dtype=max(column.codes.dtype for column in chosen))
-        for i, column in enumerate(chosen):
-            rows[i], codes[i] = column.draw(uniforms[i])
+        rows = np.empty(uniforms.shape, dtype=self._row_dtype)
+        codes = np.empty(uniforms.shape, dtype=max(column.codes.dtype for column in self._columns))
+        for j, column in enumerate(self._columns):
+            rows[j], codes[j] = column.draw(uniforms[j])
         return rows, codes
+
+    @property
+    def _row_dtype(self) -> np.dtype[np.unsignedinteger]:
+        """The type of training rows' numbers."""
+        return max(column.rows.dtype for column in self._columns)
 
     def redraw(
         self, uniforms: NDArray[np.float64], codes: NDArray[np.integer]
@@ -305,9 +307,9 @@ class Neighborhood:
 
         Parameters
         ----------
-        uniforms : ndarray of shape (n_cells, m), in [0, 1)
+        uniforms : ndarray of shape (n_features, m), in [0, 1)
         columns, codes : ndarrays of shape (n_cells,)
-            Column and bin number around which each row of `uniforms` draws.
+            Columns, and bin numbers around which to draw by the uniform numbers of the column.
         kernel_width : float
 
         Returns
@@ -317,17 +319,20 @@ class Neighborhood:
         inside : ndarray of shape (n_cells, m)
             Whether the cell is in the bin.
         """
-        share = self.bins.own_probabilities(codes, columns)[:, None]
-        stay, _ = own_bin_odds(share, kernel_width)
+        shares = self.bins.own_probabilities(codes, columns)
+        odds, _ = own_bin_odds(shares, kernel_width)
         # An unseen level has no bin, and no chance to be stayed in: where it starts is the same.
-        flat = np.minimum(self.bins.offsets[columns] + codes, len(self.bins.probabilities) - 1)
-        start = self.bins.starts[flat][:, None]
-        inside = uniforms < stay
-        with np.errstate(divide="ignore", invalid="ignore"):  # in the branch not taken
-            own = start + uniforms / stay * share
-            other = (uniforms - stay) / (1 - stay) * (1 - share)
-        other += np.where(other < start, 0, share)
-        rows, _ = self.draw(np.where(inside, own, other), columns)
+        starts = np.append(self.bins.starts, 0.0)[self.bins.flat(codes, columns)]
+        rows = np.empty((len(columns), uniforms.shape[1]), dtype=self._row_dtype)
+        inside = np.empty(rows.shape, dtype=bool)
+        cells = zip(columns, shares, odds, starts, strict=True)
+        for i, (j, share, stay, start) in enumerate(cells):
+            inside[i] = uniforms[j] < stay
+            with np.errstate(divide="ignore", invalid="ignore"):  # in the branch not taken
+                own = start + uniforms[j] / stay * share
+                other = (uniforms[j] - stay) / (1 - stay) * (1 - share)
+            other += np.where(other < start, 0, share)
+            rows[i], _ = self._columns[j].draw(np.where(inside[i], own, other))
         return rows, inside
 
 

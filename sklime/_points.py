@@ -1,6 +1,5 @@
 """Points of the unit cube from which neighbourhoods are drawn."""
 
-import itertools
 import warnings
 from collections.abc import Iterator
 
@@ -56,15 +55,29 @@ def uniform_batches(
     # At once, while little else is in memory: scrambling takes much more than drawing does.
     sources = [_Sobol(n_features, rows, rng) if sobol else rng for rng in generators]
     block = len(rows) if most >= len(rows) else 1 << (max(most, 1).bit_length() - 1)
-    blocks = (
-        source.points(range(start, min(start + block, len(rows))))
-        if isinstance(source, _Sobol)
-        else source.random((min(block, len(rows) - start), n_features)).T
+    blocks = [
+        (source, range(start, min(start + block, len(rows))))
         for source in sources
         for start in range(0, len(rows), block)
-    )
+    ]
     whole = max(1, most // len(rows))  # replicates that fit into one batch
-    return map(np.hstack, iter(lambda: list(itertools.islice(blocks, whole)), []))
+    return (_batch(n_features, blocks[i : i + whole]) for i in range(0, len(blocks), whole))
+
+
+def _batch(
+    n_features: int, blocks: list[tuple["_Sobol | np.random.Generator", range]]
+) -> NDArray[np.float64]:
+    """Points of some blocks, side by side."""
+    batch = np.empty((n_features, sum(len(block) for _, block in blocks)))
+    start = 0
+    for source, block in blocks:
+        points = batch[:, start : start + len(block)]
+        if isinstance(source, _Sobol):
+            source.write(block, points)
+        else:
+            points[...] = source.random(points.shape[::-1]).T
+        start += len(block)
+    return batch
 
 
 class _Sobol:
@@ -79,9 +92,8 @@ class _Sobol:
         ]
         self._orders = [rng.permutation(len(rows)) for _ in self._columns]
 
-    def points(self, block: range) -> NDArray[np.float64]:
-        """Points of a block of the rows, (n_features, len(block)), blocks being asked in order."""
-        points = np.empty((sum(map(len, self._columns)), len(block)))
+    def write(self, block: range, points: NDArray[np.float64]) -> None:
+        """Write the points (n_features, len(block)) of a block of the rows, asked for in order."""
         groups = zip(self._columns, self._sequences, self._orders, strict=True)
         for columns, sequence, order in groups:
             if len(self._columns) == 1:
@@ -89,7 +101,6 @@ class _Sobol:
             else:
                 everything = self._draw(sequence.reset(), range(len(self._rows)))
                 points[columns] = everything[order[block.start : block.stop]].T
-        return points
 
     def _draw(self, sequence: qmc.Sobol, block: range) -> NDArray[np.float64]:
         """Points of one sequence, whose number of a power of two is the caller's choice."""

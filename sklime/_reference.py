@@ -78,6 +78,8 @@ def lime_weights(
             intercepts[i, k] = explanation.intercept[k]
         # lime keeps the score of the last output only.
         scores[i] = model.scores(own, weights[i], intercepts[i], kernel_width)
+    # lime has the explained row itself among the perturbed ones, the only one with its level then.
+    weights[neighborhood.bins.own_probabilities(codes) == 0] = 0
     return Surrogates(weights[None], intercepts, scores, np.full_like(scores, np.nan))
 
 

@@ -24,7 +24,7 @@ References
 
 import itertools
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -89,6 +89,15 @@ class Surrogates:
     scores: NDArray[np.float64]
     main_shares: NDArray[np.float64]
 
+    def rows(self, rows: slice) -> "Surrogates":
+        """Views of the surrogates of some rows."""
+        return Surrogates(
+            self.replicates[:, rows],
+            self.intercepts[rows],
+            self.scores[rows],
+            self.main_shares[rows],
+        )
+
     @classmethod
     def joined(
         cls, parts: Iterable["Surrogates"], shape: tuple[int, int, int, int]
@@ -103,12 +112,10 @@ class Surrogates:
         for part in parts:
             if len(part.scores) == n_explained:
                 return part
-            rows = slice(start, start + len(part.scores))
-            whole.replicates[:, rows] = part.replicates
-            whole.intercepts[rows] = part.intercepts
-            whole.scores[rows] = part.scores
-            whole.main_shares[rows] = part.main_shares
-            start = rows.stop
+            place = whole.rows(slice(start, start + len(part.scores)))
+            for field in fields(cls):
+                getattr(place, field.name)[...] = getattr(part, field.name)
+            start += len(part.scores)
         return whole
 
 
@@ -177,6 +184,7 @@ class _TwoLevels:
     def __init__(self, pool: Pool, bins: Bins, kernel_width: float) -> None:
         n_replicates, n_rows, n_outputs = pool.response.shape
         self._bins = bins
+        self._own = np.append(bins.probabilities, 0.0)
         self._width = kernel_width
         self._center = pool.response.mean(axis=(0, 1))
         self._scale = _scale(pool.response - self._center, self._center)
@@ -193,7 +201,7 @@ class _TwoLevels:
         self._shift = (moments.mean(axis=1) - self._moments.mean(axis=1)) / self._unit
         f = moments[..., : n_outputs - self._closes]
         flat = flat_weights(pool.codes, f, bins) - flat_weights(self._codes, f[:, :near], bins)
-        self._flat = flat / self._unit
+        self._flat = flat / self._unit * self._scale[: f.shape[-1]]
         # What an explained row takes: one-hot code and sums by bin, kernel weights, and arrays of
         # its columns.
         columns = bins.n_features * (10 + n_outputs * (n_replicates + 3))
@@ -205,7 +213,7 @@ class _TwoLevels:
         n_outputs //= 2
         replicates = np.zeros((n_replicates, *codes.shape, n_outputs))
         flat_bins = self._bins.flat(codes)
-        own = self._bins.own_probabilities(codes)
+        own = self._own[flat_bins]
         inside, _ = own_bin_odds(own, self._width)
         gain = weight_gain(inside)
         mean, variance = np.zeros((2, len(codes), n_outputs))
@@ -219,11 +227,11 @@ class _TwoLevels:
             variance += (row_square - row_mean**2) / n_replicates
             for k in range(n_outputs - self._closes):
                 own_sum = hot.own_bin_sums(weight * self._moments[r, :, k], flat_bins)
-                covariance = own_sum / total - inside * near[:, [k]]
-                replicates[r, ..., k] = gain * covariance + self._flat[r, :, k][flat_bins]
-        replicates *= self._scale
-        if self._closes:
-            replicates[..., -1] = -replicates[..., :-1].sum(axis=-1)
+                covariance = (own_sum / total - inside * near[:, [k]]) * self._scale[k]
+                weights = gain * covariance + self._flat[r, :, k][flat_bins]
+                replicates[r, ..., k] = weights
+                if self._closes:
+                    replicates[r, ..., -1] -= weights
         mean = self._center + mean * self._scale
         return summarize(replicates, mean, variance * self._scale**2, inside, own)
 
@@ -307,17 +315,17 @@ def summarize(
     even where they are all there is, 1/3 at four bins and 1/9 at ten; the share is then 1 less
     what varies inside bins.
     """
-    squares = mean_square(replicates)
-    intercepts = mean - (replicates.mean(axis=0) * inside[..., None]).sum(axis=1)
-    varies = variance > 1e-20 * (1 + mean**2)
-
-    def share(factor: NDArray[np.float64]) -> NDArray[np.float64]:
-        explained = (squares * factor[..., None]).sum(axis=1)
-        unknown = np.full_like(variance, np.nan)
-        return np.divide(explained, variance, out=unknown, where=varies)
-
-    scores = np.minimum(share(inside * (1 - inside)), 1.0)
-    return Surrogates(replicates, intercepts, scores, share((1 - own) ** 2))
+    intercepts, scores, main_shares = np.empty((3, *mean.shape))
+    spread, outside = inside * (1 - inside), (1 - own) ** 2
+    for k, output in enumerate(np.moveaxis(replicates, -1, 0)):
+        squares = mean_square(output)
+        intercepts[:, k] = mean[:, k] - (output.mean(axis=0) * inside).sum(axis=1)
+        scores[:, k] = (squares * spread).sum(axis=1)
+        main_shares[:, k] = (squares * outside).sum(axis=1)
+    variance = np.where(variance > 1e-20 * (1 + mean**2), variance, np.nan)
+    return Surrogates(
+        replicates, intercepts, np.minimum(scores / variance, 1.0), main_shares / variance
+    )
 
 
 def mean_square(replicates: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -326,12 +334,9 @@ def mean_square(replicates: NDArray[np.float64]) -> NDArray[np.float64]:
     The square of an estimate is too large by its variance; the product of two independent
     estimates is not. With a single replicate it is the plain square.
     """
-    n_replicates = len(replicates)
-    squares = replicates.mean(axis=0) ** 2
-    if n_replicates > 1:
-        noise = (replicates**2).sum(axis=0) - n_replicates * squares
-        squares -= noise / (n_replicates * (n_replicates - 1))
-    return squares
+    n = len(replicates)
+    together, apart = replicates.sum(axis=0) ** 2, (replicates**2).sum(axis=0)
+    return (together - apart) / (n * (n - 1)) if n > 1 else together
 
 
 def weight_gain(inside: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -10,7 +10,7 @@ import pytest
 from numpy.testing import assert_array_equal
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.feature_selection import SelectFromModel
-from sklearn.tree import DecisionTreeRegressor
+from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
 from sklime import LimeImportanceWrapper, lime_importance
 
@@ -286,3 +286,34 @@ def test_the_callers_table_is_not_modified(library):
     assert columns(X) == before
     assert y.tolist() == NUMBERS
     assert weight.tolist() == list(range(1, N_ROWS + 1))
+
+
+TARGETS = {
+    "bool": np.array(FLAGS),
+    "series": pd.Series(FLAGS, index=range(N_ROWS, 0, -1)),
+    "categories": pd.Series(FLAGS).map({True: "yes", False: "no"}).astype("category"),
+    "nullable": pd.Series(FLAGS, dtype="boolean"),
+    "polars": pl.Series(FLAGS),
+    "pyarrow": pa.array(FLAGS),
+    "list": FLAGS,
+}
+
+
+@pytest.mark.parametrize("cv", [None, 2])
+@pytest.mark.parametrize("library", ["pandas", "polars", "pyarrow"])
+def test_targets_and_weights_of_every_container_give_the_same_importances(library, cv):
+    names = ["float", "int"]
+    X = pd.DataFrame({name: CELLS[name] for name in names})
+    X["float"] += 3 * np.array(FLAGS)
+    weight = np.arange(N_ROWS) % 3
+    table = {"pandas": X, "polars": pl.from_pandas(X), "pyarrow": pa.Table.from_pandas(X)}[library]
+    wrapper = LimeImportanceWrapper(
+        DecisionTreeClassifier(random_state=0), cv=cv, num_samples=64, max_samples=10
+    )
+    wrapper.set_params(random_state=0).fit(X.to_numpy(), FLAGS, sample_weight=weight)
+    expected = wrapper.feature_importances_
+    assert expected[0] > 0.5
+    for y in TARGETS.values():
+        for weights in (weight.tolist(), pd.Series(weight), pl.Series(weight)):
+            wrapper.fit(table, y, sample_weight=weights)
+            assert_array_equal(wrapper.feature_importances_, expected)

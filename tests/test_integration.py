@@ -46,7 +46,10 @@ from sklearn.svm import SVC
 from sklime import LimeImportanceWrapper, lime_importance
 
 # The few samples of these tests tell nothing about fidelity.
-pytestmark = pytest.mark.filterwarnings("ignore::sklime.exceptions.LowFidelityWarning")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::sklime.exceptions.LowFidelityWarning"),
+    pytest.mark.filterwarnings("ignore::sklime.exceptions.HigherOrderWarning"),
+]
 
 
 def wrap(inner, **params):

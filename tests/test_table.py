@@ -321,10 +321,8 @@ def test_numbers_are_the_same_from_every_container(container):
         ([None, None, pd.NaT], [NAN] * 3),
         ([dt.datetime(1970, 1, 2), None, pd.NaT], [86_400e9, NAN, NAN]),
         ([dt.date(1970, 1, 2), None, dt.date(1970, 1, 1)], [86_400e9, NAN, 0]),
-        (
-            [dt.datetime(1970, 1, 1, 3, tzinfo=dt.timezone(dt.timedelta(hours=2))), None, pd.NaT],
-            [3_600e9, NAN, NAN],
-        ),
+        ([dt.datetime(1970, 1, 1, 1, tzinfo=dt.UTC), None, pd.NaT], [3_600e9, NAN, NAN]),
+        ([pd.Timestamp("1970-01-01 03:00+02:00"), None, None], [3_600e9, NAN, NAN]),
         ([dt.timedelta(hours=1), None, pd.Timedelta(0)], [3_600e9, NAN, 0]),
         (["a", NAN, "3"], ["a", None, "3"]),
         ([None, [1], {}], [None, [1], {}]),

@@ -34,7 +34,10 @@ from sklearn.utils.validation import has_fit_parameter
 from sklime import LimeImportanceWrapper
 
 # The few samples of these tests tell nothing about fidelity.
-pytestmark = pytest.mark.filterwarnings("ignore::sklime.exceptions.LowFidelityWarning")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::sklime.exceptions.LowFidelityWarning"),
+    pytest.mark.filterwarnings("ignore::sklime.exceptions.HigherOrderWarning"),
+]
 
 
 class Recorder(RegressorMixin, BaseEstimator):

@@ -15,7 +15,10 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import LinearSVC
 
 # The few samples of these tests tell nothing about fidelity.
-pytestmark = pytest.mark.filterwarnings("ignore::sklime.exceptions.LowFidelityWarning")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::sklime.exceptions.LowFidelityWarning"),
+    pytest.mark.filterwarnings("ignore::sklime.exceptions.HigherOrderWarning"),
+]
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,10 @@ from sklearn.linear_model import LinearRegression, LogisticRegression, Ridge
 from sklearn.utils import check_random_state
 
 # The few samples of these tests tell nothing about fidelity.
-pytestmark = pytest.mark.filterwarnings("ignore::sklime.exceptions.LowFidelityWarning")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::sklime.exceptions.LowFidelityWarning"),
+    pytest.mark.filterwarnings("ignore::sklime.exceptions.HigherOrderWarning"),
+]
 
 
 @pytest.mark.parametrize("cv", [None, 3])

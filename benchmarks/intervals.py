@@ -1,6 +1,6 @@
 """Do the intervals cover, and is the bias gone?
 
-Prints two tables in markdown. Run as ``python benchmarks/coverage.py`` (about eight minutes on two
+Prints two tables in markdown. Run as ``python benchmarks/intervals.py`` (about eight minutes on two
 cores); ``--seeds`` takes fewer draws.
 """
 
