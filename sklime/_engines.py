@@ -139,8 +139,11 @@ class Pairwise:
         )
 
     def explain(self, kernel_width: float) -> Surrogates:
-        fit = partial(pairwise_weights, self.effects, self._problem.neighborhood.bins, kernel_width)
-        return _over_rows(self._problem, fit, self._problem.codes)
+        problem = self._problem
+        memory = _working_memory() / effective_n_jobs(problem.n_jobs)
+        bins = problem.neighborhood.bins
+        fit = partial(pairwise_weights, self.effects, bins, kernel_width, memory)
+        return _over_rows(problem, fit, problem.codes)
 
 
 class Local:
@@ -302,13 +305,27 @@ def _local_rows(
 
 
 def pairwise_weights(
-    effects: Effects, bins: Bins, kernel_width: float, codes: NDArray[np.unsignedinteger]
+    effects: Effects,
+    bins: Bins,
+    kernel_width: float,
+    memory: float,
+    codes: NDArray[np.unsignedinteger],
 ) -> Surrogates:
     """LIME weights of every row of `codes` from the main effects and pairs of the model."""
-    own = bins.own_probabilities(codes)
-    inside, _ = own_bin_odds(own, kernel_width)
-    mean, variance = kernel_moments(effects, codes, kernel_width)
-    return summarize(kernel_weights(effects, codes, kernel_width), mean, variance, inside, own)
+    n_replicates, _, n_outputs = effects.main.shape
+    shape = (n_replicates, *codes.shape, n_outputs)
+    # A row's weights come in replicates and twice more in their moments and sums.
+    chunk = max(1, int(memory / 4 / (8 * codes.shape[1] * n_outputs * (n_replicates + 4))))
+
+    def explain(start: int) -> Surrogates:
+        rows = codes[start : start + chunk]
+        own = bins.own_probabilities(rows)
+        inside, _ = own_bin_odds(own, kernel_width)
+        mean, variance = kernel_moments(effects, rows, kernel_width)
+        weights = kernel_weights(effects, rows, kernel_width)
+        return summarize(weights, mean, variance, inside, own)
+
+    return Surrogates.joined(map(explain, range(0, len(codes), chunk)), shape)
 
 
 def _over_rows(
