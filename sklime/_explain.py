@@ -232,10 +232,11 @@ def _warn_of_higher_orders(shares: NDArray[np.float64]) -> None:
 
 def _drop_rounding(surrogates: Surrogates, predictions: NDArray[np.float64]) -> None:
     """Set weights to 0 that are the rounding of a constant response, in place."""
-    axes, replicates = (0, 1, 2), surrogates.replicates
-    largest = np.maximum(replicates.max(axes, initial=0), -replicates.min(axes, initial=0))
-    constant = largest <= 1e-13 * np.abs(predictions).max(axis=0, initial=0)
-    surrogates.replicates[..., constant] = 0
+    outputs = np.moveaxis(surrogates.replicates, -1, 0)
+    for weights, answer in zip(outputs, predictions.T, strict=True):
+        largest = max(weights.max(initial=0), -weights.min(initial=0))
+        if largest <= 1e-13 * np.abs(answer).max(initial=0):
+            weights[...] = 0
 
 
 def _make_contributions(surrogates: Surrogates, own: NDArray[np.float64]) -> None:

@@ -216,10 +216,11 @@ class _TwoLevels:
         own = self._own[flat_bins]
         inside, _ = own_bin_odds(own, self._width)
         gain = weight_gain(inside)
+        own_hot = _indicators(flat_bins, self._bins, np.float32)
         mean, variance = np.zeros((2, len(codes), n_outputs))
         for r in range(n_replicates):
             hot = _OneHot(self._codes[r], self._bins)
-            weight = self._kernel[hot.mismatches(flat_bins)]
+            weight = self._kernel[hot.mismatches(own_hot)]
             total = weight.sum(axis=1, keepdims=True) * self._unit
             near = weight @ self._moments[r] / total
             row_mean, row_square = np.split(near + self._shift[r], 2, axis=1)
@@ -370,16 +371,15 @@ class _OneHot:
         size = max(1, int(_MOST_MEMORY / 4 / (12 * len(bins.probabilities))))
         self._blocks = [slice(a, a + size) for a in range(0, len(codes), size)]
 
-    def mismatches(self, flat_bins: NDArray[np.intp]) -> NDArray[np.intp]:
+    def mismatches(self, own: NDArray[np.floating[Any]]) -> NDArray[np.intp]:
         """Columns in which explained row i and pool row m differ, (n_explained, n_rows).
 
         Less the smallest such number of each explained row: it would only scale its kernel.
+        `own` is the one-hot code of the explained rows.
         """
-        matches = np.empty((len(flat_bins), len(self._codes)), dtype=np.float32)
-        own = self._indicators(flat_bins, np.float32)
+        matches = np.empty((len(own), len(self._codes)), dtype=np.float32)
         for block in self._blocks:
-            hot = self._indicators(self._bins.flat(self._codes[block]), np.float32)
-            matches[:, block] = own @ hot.T
+            matches[:, block] = own @ self._hot(block, np.float32).T
         np.subtract(matches.max(axis=1, keepdims=True), matches, out=matches)
         return matches.astype(np.intp)
 
@@ -392,17 +392,20 @@ class _OneHot:
         """
         sums = np.zeros((len(values), len(self._bins.probabilities) + 1))
         for block in self._blocks:
-            hot = self._indicators(self._bins.flat(self._codes[block]), np.float64)
-            sums += values[:, block] @ hot
+            sums += values[:, block] @ self._hot(block, np.float64)
         return np.take_along_axis(sums, flat_bins, axis=1)
 
-    def _indicators(
-        self, flat_bins: NDArray[np.intp], dtype: type[np.floating[Any]]
-    ) -> NDArray[np.floating[Any]]:
-        """1 at each row's bins, (n_rows, n_bins + 1), and 0 elsewhere."""
-        hot = np.zeros((len(flat_bins), len(self._bins.probabilities) + 1), dtype=dtype)
-        np.put_along_axis(hot, flat_bins, 1, axis=1)
-        return hot
+    def _hot(self, block: slice, dtype: type[np.floating[Any]]) -> NDArray[np.floating[Any]]:
+        return _indicators(self._bins.flat(self._codes[block]), self._bins, dtype)
+
+
+def _indicators(
+    flat_bins: NDArray[np.intp], bins: Bins, dtype: type[np.floating[Any]]
+) -> NDArray[np.floating[Any]]:
+    """1 at each row's bins, (n_rows, n_bins + 1), and 0 elsewhere."""
+    hot = np.zeros((len(flat_bins), len(bins.probabilities) + 1), dtype=dtype)
+    np.put_along_axis(hot, flat_bins, 1, axis=1)
+    return hot
 
 
 def fit_regressor(
