@@ -184,8 +184,8 @@ class _Column:
         else:
             target = uniforms * self.cumulative[-1]
             position = self.cumulative.searchsorted(target, side="right")
-        position = np.minimum(position, len(self.rows) - 1)
-        return self.rows[position], self.codes[position]
+        # A product of a number below 1 can round up to the number of rows.
+        return self.rows.take(position, mode="clip"), self.codes.take(position, mode="clip")
 
 
 class Neighborhood:
@@ -232,7 +232,7 @@ class Neighborhood:
                 cuts.append(None)
                 levels.append(column_levels)
             else:
-                order = np.argsort(values, kind="stable")  # missing (NaN) last
+                order = np.argsort(values)  # missing (NaN) last; rows of one value are alike
                 column_cuts = _cuts(values, order, sample_weight, discretizer, y, classifier)
                 n_regular = len(column_cuts) + 1
                 codes = np.searchsorted(column_cuts, values[order], side="left")

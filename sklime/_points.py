@@ -46,8 +46,8 @@ def uniform_batches(
     Notes
     -----
     A replicate is a scrambled Sobol' sequence whose dimensions go to the columns in random order.
-    Many columns are split into groups, each with a sequence whose points come in an order of its
-    own: Latin supercube sampling (A. B. Owen, ACM TOMACS 8, 1998).
+    Many columns are split into groups that share one sequence, each with the points in an order of
+    its own: Latin supercube sampling (A. B. Owen, ACM TOMACS 8, 1998).
     """
     # A Sobol' sequence is the same from any point on; plain random numbers are drawn anew there.
     streams = np.random.SeedSequence([seed] if sobol else [seed, rows.start, 1]).spawn(n_replicates)
@@ -86,26 +86,24 @@ class _Sobol:
     def __init__(self, n_features: int, rows: range, rng: np.random.Generator) -> None:
         self._rows = rows
         widest = max(1, min(rows.stop // _POINTS_A_COLUMN, _GROUP_CELLS // rows.stop))
-        self._columns = np.array_split(rng.permutation(n_features), -(-n_features // widest))
-        self._sequences = [
-            qmc.Sobol(len(group), scramble=True, seed=rng) for group in self._columns
-        ]
-        self._orders = [rng.permutation(len(rows)) for _ in self._columns]
+        self._groups = np.array_split(rng.permutation(n_features), -(-n_features // widest))
+        self._sequence = qmc.Sobol(len(self._groups[0]), scramble=True, seed=rng)
+        self._orders = [rng.permutation(len(rows)) for _ in self._groups]
 
     def write(self, block: range, points: NDArray[np.float64]) -> None:
         """Write the points (n_features, len(block)) of a block of the rows, asked for in order."""
-        groups = zip(self._columns, self._sequences, self._orders, strict=True)
-        for columns, sequence, order in groups:
-            if len(self._columns) == 1:
-                points[columns] = self._draw(sequence, block).T
-            else:
-                everything = self._draw(sequence.reset(), range(len(self._rows)))
-                points[columns] = everything[order[block.start : block.stop]].T
+        if len(self._groups) == 1:
+            points[self._groups[0]] = self._draw(block).T
+            return
+        everything = self._draw(range(len(self._rows))).T
+        self._sequence.reset()
+        for columns, order in zip(self._groups, self._orders, strict=True):
+            points[columns] = everything[: len(columns), order[block.start : block.stop]]
 
-    def _draw(self, sequence: qmc.Sobol, block: range) -> NDArray[np.float64]:
-        """Points of one sequence, whose number of a power of two is the caller's choice."""
+    def _draw(self, block: range) -> NDArray[np.float64]:
+        """Points of the sequence, whose number of a power of two is the caller's choice."""
         if block.start == 0 and self._rows.start:
-            sequence.fast_forward(self._rows.start)
+            self._sequence.fast_forward(self._rows.start)
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message="The balance properties of Sobol")
-            return sequence.random(len(block))
+            return self._sequence.random(len(block))

@@ -183,7 +183,7 @@ class _Array:
         for j, row in enumerate(rows):
             if j == 0:  # only now is the number of rows known
                 drawn = np.empty_like(self._array, shape=(len(row), self.shape[1]))
-            drawn[:, j] = self._array[row, j]
+            drawn[:, j] = self._array[:, j].take(row)
         return drawn
 
     def take(self, indices: NDArray[np.intp]) -> NDArray[Any]:
