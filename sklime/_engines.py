@@ -12,7 +12,8 @@ from sklearn import get_config
 from sklearn.utils.parallel import Parallel, delayed
 from threadpoolctl import threadpool_limits
 
-from ._interactions import Effects, fit_effects, kernel_moments, kernel_weights
+from ._effects import Effects, fit_effects
+from ._kernel import kernel_moments, kernel_weights
 from ._neighborhood import Bins, Neighborhood, own_bin_odds
 from ._points import uniform_batches
 from ._response import Response

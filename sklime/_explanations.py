@@ -19,8 +19,9 @@ from ._aggregation import (
     submodular_pick,
 )
 from ._columns import group_masks
+from ._effects import Effects
 from ._export import html, to_frame, to_lime, to_shap
-from ._interactions import Effects, interaction_strength, interaction_table, variance_split
+from ._interactions import interaction_strength, interaction_table, variance_split
 from ._neighborhood import Bins
 from ._table import Table
 

@@ -1,8 +1,7 @@
 """The response of a model: one function from rows to a matrix of numbers."""
 
 import warnings
-from collections.abc import Sequence
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 

@@ -7,15 +7,9 @@ import numpy as np
 import pytest
 from scipy.stats import qmc
 
-from sklime._interactions import (
-    MAX_GROUPS,
-    fit_effects,
-    interaction_strength,
-    interaction_table,
-    kernel_moments,
-    kernel_weights,
-    variance_split,
-)
+from sklime._effects import MAX_GROUPS, fit_effects
+from sklime._interactions import interaction_strength, interaction_table, variance_split
+from sklime._kernel import kernel_moments, kernel_weights
 
 WIDTHS = [0.3, 0.75 * math.sqrt(3), 20.0]
 
