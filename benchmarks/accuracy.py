@@ -44,7 +44,8 @@ def main() -> None:
             )
         return tuple(np.mean(found, axis=0))
 
-    print("\n### accuracy\n\nbreast_cancer, RandomForest(100); means over ten seeds, two for lime.\n")
+    print("\n### accuracy\n")
+    print("breast_cancer, RandomForest(100); means over ten seeds, two for lime.\n")
     print("| neighbourhood | model rows | a row's weights | mean abs | bias-corrected |")
     print("|---|---|---|---|---|")
     rows = [

@@ -1,7 +1,7 @@
 """How the time grows with rows explained, columns, pool rows and the cost of the model.
 
-Prints tables in markdown. Run as ``python benchmarks/growth.py``: some three minutes on two cores. A
-slope is that of a straight line through the logarithms: 1 is linear.
+Prints tables in markdown. Run as ``python benchmarks/growth.py``: some three minutes on two cores.
+A slope is that of a straight line through the logarithms: 1 is linear.
 """
 
 import time
@@ -40,7 +40,8 @@ def main() -> None:
     table("columns", [10, 30, 100, 300, 1000, 3000], lambda d: explain(1000, d, 8192))
     table("pool rows", [2**k for k in range(10, 17, 2)], lambda m: explain(1000, 30, m))
     print("\n### growth with the cost of the model\n")
-    print("| trees | the model's prediction of 8192 rows, s | the call outside it, s |\n|---|---|---|")
+    print("| trees | the model's prediction of 8192 rows, s | the call outside it, s |")
+    print("|---|---|---|")
     X = rng.normal(size=(1000, 30))
     rows = rng.normal(size=(8192, 30))
     for trees in (10, 30, 100, 300):

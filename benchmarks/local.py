@@ -1,8 +1,8 @@
 """Margins of the local engine at narrow kernels, where the shared pool sees main effects only.
 
-Prints a table in markdown. Run as ``python benchmarks/local.py``: some two minutes on two cores. A
-margin is (smallest true importance - largest useless one) / largest; above 0 every true column ranks
-above every useless one. Means over two seeds of data, model and neighbourhood.
+Prints a table in markdown. Run as ``python benchmarks/local.py``: some two minutes on two cores.
+A margin is (smallest true importance - largest useless one) / largest; above 0 every true column
+ranks above every useless one. Means over two seeds of data, model and neighbourhood.
 """
 
 import warnings
@@ -47,7 +47,8 @@ def margins(name: str, make: Any, seed: int) -> list[float]:
 
 def main() -> None:
     warnings.simplefilter("ignore")
-    print("\n### margins of the local engine\n\n1000 x 20 data, 100 rows explained, 1024 rows each.\n")
+    print("\n### margins of the local engine\n")
+    print("1000 x 20 data, 100 rows explained, 1024 rows each.\n")
     widths = " | ".join(f"local, {width}" for width in WIDTHS)
     print(f"| problem | model | shared, default width | {widths} | permutation |")
     print("|---" * (4 + len(WIDTHS)) + "|")

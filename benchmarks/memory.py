@@ -24,8 +24,8 @@ def main() -> None:
         X = np.random.default_rng(0).normal(size=(n, d))
         for engine in ("shared", "pairwise"):
             for bound in (64, 1024):
-                figures = measure(X, engine, bound)
-                print(f"| {n} | {d} | {engine} | {bound} | " + " | ".join(figures) + " |", flush=True)
+                cells = [n, d, engine, bound, *measure(X, engine, bound)]
+                print("| " + " | ".join(map(str, cells)) + " |", flush=True)
 
 
 def measure(X: np.ndarray, engine: str, bound: int) -> list[str]:

@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 import shap
+from selection import margin, mean_abs_shap
 from sklearn.datasets import make_regression
 from sklearn.ensemble import HistGradientBoostingRegressor, RandomForestRegressor
 from sklearn.inspection import permutation_importance
@@ -69,20 +70,6 @@ MODELS: dict[str, Callable[[int], Any]] = {
 }
 
 
-def margin(importances: np.ndarray | None, true: list[int]) -> float:
-    if importances is None:
-        return np.nan
-    useless = np.delete(importances, true)
-    return float((importances[true].min() - useless.max()) / importances.max())
-
-
-def mean_abs_shap(model: Any, X: np.ndarray) -> np.ndarray | None:
-    """Mean |SHAP| of 40 rows, of trees only: other models would take the whole time."""
-    if hasattr(model, "steps"):
-        return None
-    return np.abs(shap.TreeExplainer(model).shap_values(X[:40])).mean(axis=0)
-
-
 def margins(n_seeds: int) -> Iterator[list[str]]:
     """Margins of mean |weight| (or contribution), beside two measures of model importance."""
     yield [
@@ -99,7 +86,7 @@ def margins(n_seeds: int) -> Iterator[list[str]]:
     tables = [dict(problems(seed)) for seed in range(n_seeds)]
     for name, kind in itertools.product(tables[0], MODELS):
         rows = [_margins_of(tables[seed][name], kind, seed) for seed in range(n_seeds)]
-        yield [name, kind, *("" if np.isnan(x) else f"{x:.2f}" for x in np.mean(rows, axis=0))]
+        yield [name, kind, *(f"{x:.2f}" for x in np.mean(rows, axis=0))]
 
 
 def _margins_of(problem: Problem, kind: str, seed: int) -> list[float]:
@@ -116,7 +103,7 @@ def _margins_of(problem: Problem, kind: str, seed: int) -> list[float]:
         weights.importances_mean,
         lime_importance(model, X, values="contributions", **narrow).importances_mean,
         permuted.importances_mean,
-        mean_abs_shap(model, X),
+        mean_abs_shap(model, X, X),
     ]
     return [margin(importance, true) for importance in importances] + seconds
 

@@ -21,6 +21,7 @@ PARTS = [
     "growth",
     "memory",
     "pairwise",
+    "ablation",
     "local",
     "intervals",
     "stability",

@@ -1,7 +1,7 @@
 """Seconds for the importances of a fitted model, beside the peers' on the same rows.
 
-Prints tables in markdown. Run as ``python benchmarks/speed.py``: some six minutes on two cores. Ours
-and the peer take turns in one process; a figure is the median of the ratios, with their range.
+Prints tables in markdown. Run as ``python benchmarks/speed.py``: some six minutes on two cores.
+Ours and the peer take turns in one process; a figure is the median of the ratios, with their range.
 """
 
 import time
@@ -30,12 +30,14 @@ def main() -> None:
     for work, peer, target, ratios, ours in comparisons():
         spread = f"{min(ratios):.1f} to {max(ratios):.1f}"
         print(f"| {work} | {peer} | {target} | {np.median(ratios):.1f} | {spread} | {ours:.3f} |")
-    print("\n### model\n\nSeconds of the whole call over those of the model's prediction of 8192 rows.\n")
+    print("\n### model\n")
+    print("Seconds of the whole call over those of the model's prediction of 8192 rows.\n")
     print("| model | at most | median | range |\n|---|---|---|---|")
     for name, ratios in over_prediction():
         spread = f"{min(ratios):.1f} to {max(ratios):.1f}"
         print(f"| {name} | 5 | {np.median(ratios):.1f} | {spread} |")
-    print("\n### local\n\nSeconds outside the model's prediction over the prediction's, engine local.\n")
+    print("\n### local\n")
+    print("Seconds outside the model's prediction over the prediction's, engine local.\n")
     print("| model | at most | median |\n|---|---|---|")
     print(f"| RandomForest(100) | 0.5 | {np.median(local_overhead()):.2f} |")
 
@@ -51,9 +53,7 @@ def comparisons() -> Iterator[tuple[str, str, int, list[float], float]]:
     X, y = load_breast_cancer(return_X_y=True)
     forest = RandomForestClassifier(100, random_state=0).fit(X, y)
     for peer_name, target, peer, scale in shap_and_permutation(forest, X, y):
-        ratios, ours = paired(
-            lambda: lime_importance(forest, X, random_state=0), peer, scale=scale
-        )
+        ratios, ours = paired(lambda: lime_importance(forest, X, random_state=0), peer, scale=scale)
         yield "breast_cancer, RandomForest(100)", peer_name, target, ratios, ours
 
 
