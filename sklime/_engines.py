@@ -260,6 +260,8 @@ def grow_twins(
     n_replicates, n_rows, n_features = pool.codes.shape
     done = 0 if twins is None else twins.shape[1]
     new = range(done, max(1, n_rows // 8))
+    if twins is not None and not new:
+        return twins
     codes = pool.codes[:, new.start : new.stop]
     uniforms = np.random.default_rng([problem.seed, done, 2]).random(codes.shape)
     rows = neighborhood.redraw(

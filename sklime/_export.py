@@ -335,8 +335,20 @@ def _quality(explanations: Explanations) -> str:
         fit = f"R² of the rows: median {middle:.2f}, half of them {low:.2f} to {high:.2f}"
     else:
         fit = "R² of the rows: none, for the predictions are constant"
-    return escape(
-        f"{fit} · engine {explanations.engine} · {explanations.num_samples} perturbed rows, "
-        f"{explanations.effective_sample_size:.0%} of them effective · "
-        f"kernel width {explanations.kernel_width:.3g}"
-    )
+    made = f"engine {explanations.engine} · {explanations.num_samples} perturbed rows"
+    if explanations.engine == "shared":
+        made += f", {explanations.effective_sample_size:.0%} of them effective"
+    width = f"kernel width {explanations.kernel_width:.3g}"
+    return escape(" · ".join([fit, *_variance(explanations), made, width]))
+
+
+def _variance(explanations: Explanations) -> list[str]:
+    """What the model's variance is made of, where the engine knows it."""
+    if not explanations.effects:
+        return []
+    shares = {name: share.mean() for name, share in explanations.variance_shares.items()}
+    if np.isnan(shares["main"]):  # an output does not vary
+        return []
+    texts = {"main": "main effects", "pairs": "pairs", "higher": "higher orders"}
+    parts = [f"{text} {shares[name]:.0%}" for name, text in texts.items()]
+    return [f"variance: {', '.join(parts)}, inside bins {shares['within']:.0%}"]

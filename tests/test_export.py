@@ -38,7 +38,8 @@ def _close_figures():
 
 
 def explain(model, X, **options):
-    return lime_importance(model, X, num_samples=256, random_state=0, **options).explanations
+    options = {"num_samples": 256, "random_state": 0, **options}
+    return lime_importance(model, X, **options).explanations
 
 
 @pytest.fixture(scope="module")
@@ -405,6 +406,23 @@ def test_html_tells_how_the_explanations_were_made(iris):
         "kernel width 1.5",
     ):
         assert part in text
+
+
+class Product:
+    def predict(self, X):
+        return np.sign(X[:, 0] * X[:, 1])
+
+
+def test_html_of_the_pairwise_engine_splits_the_variance():
+    X = np.random.default_rng(0).normal(size=(400, 3))
+    X -= np.median(X, axis=0)  # quartiles cut where the sign changes
+    explanations = explain(Product(), X, engine="pairwise", num_samples=2048, kernel_width=0.4)
+    shares = {name: f"{share[0]:.0%}" for name, share in explanations.variance_shares.items()}
+    main, pairs, higher, within = shares.values()
+    text = Cells(html(explanations)).text
+    assert f"variance: main effects {main}, pairs {pairs}, higher orders {higher}, " in text
+    assert f"inside bins {within}" in text
+    assert float(pairs.rstrip("%")) > 90
 
 
 def test_html_escapes_names():
