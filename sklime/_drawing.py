@@ -51,7 +51,7 @@ def _bars(display: LimeImportanceDisplay, data: Numbers, columns: Places) -> Non
         ecolor=_text_color(),
         capsize=2.5,
     )
-    _zero_line(display, importances)
+    _number_axis(display, importances)
     display.ax_.set_xlabel(_title(display) + (" ± standard error" * (display.sem is not None)))
 
 
@@ -83,7 +83,7 @@ def _beeswarm(display: LimeImportanceDisplay, data: Numbers, columns: Places) ->
         _color_bar(display, dots, f"value{missing}").set_ticks([0, 1], labels=["low", "high"])
     display.ax_.grid(axis="y", alpha=0.3, linewidth=0.5)
     display.ax_.set_axisbelow(True)
-    _zero_line(display, x)
+    _number_axis(display, x)
     label = f" for label {_short(display.label_)}" if len(names) > 1 else ""
     display.ax_.set_xlabel(f"LIME weight{label}")
 
@@ -108,7 +108,7 @@ def _boxes(display: LimeImportanceDisplay, data: Numbers, columns: Places) -> No
     if few:  # a box does not tell on how few numbers it stands
         rows = np.broadcast_to(np.arange(len(columns)), spread.shape)
         display.ax_.scatter(spread, rows, s=14, color=_text_color(), zorder=3)
-    _zero_line(display, spread)
+    _number_axis(display, spread)
     if display.fold_importances is None:
         display.ax_.set_xlabel(f"size of the LIME weight, {len(spread)} rows")
     else:
@@ -178,7 +178,9 @@ def _color_bar(display: LimeImportanceDisplay, mappable: Any, label: str) -> Any
     return bar
 
 
-def _zero_line(display: LimeImportanceDisplay, numbers: Numbers) -> None:
+def _number_axis(display: LimeImportanceDisplay, numbers: Numbers) -> None:
+    """So few ticks that their numbers stay apart in a small plot, and a line at 0 if needed."""
+    display.ax_.locator_params(axis="x", nbins=5, steps=[1, 2, 5, 10])
     if (numbers < 0).any():
         bottom = numbers.shape[-1] - 0.5
         display.ax_.vlines(0, -0.5, bottom, color=_text_color(), linewidth=0.8, zorder=0.5)
