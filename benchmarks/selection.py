@@ -242,7 +242,10 @@ def best_columns(fold: int, name: str) -> list[Record]:
 
 
 def table(records: list[Record], figure: str, by: str = "heading", digits: int = 2) -> list[str]:
-    """Means in markdown, the best of each column in bold; a dash where a method cannot tell."""
+    """Means in markdown, a dash where a method cannot tell.
+
+    The best method of each heading is in bold, those in brackets aside.
+    """
     headings = list(dict.fromkeys(getattr(record, by) for record in records))
     cells: dict[str, dict[str, list[float]]] = {}
     for record in records:
@@ -253,19 +256,19 @@ def table(records: list[Record], figure: str, by: str = "heading", digits: int =
         if len(row) == len(headings):
             row["mean"] = float(np.mean(list(row.values())))
     headings.append("mean")
-    best = {h: max(row.get(h, -np.inf) for row in means.values()) for h in headings}
+    rivals = [row for method, row in means.items() if not method.startswith("(")]
+    best = {h: f"{max(row.get(h, -np.inf) for row in rivals):.{digits}f}" for h in headings}
     lines = ["| method | " + " | ".join(headings) + " |", "|---" * (len(headings) + 1) + "|"]
+    wins = dict.fromkeys(means, 0)
     for method, row in means.items():
-        texts = [_cell(row.get(heading), best[heading], digits) for heading in headings]
-        lines.append(f"| {method} | " + " | ".join(texts) + " |")
-    return lines
-
-
-def _cell(value: float | None, best: float, digits: int) -> str:
-    if value is None:
-        return "-"
-    text = f"{value:.{digits}f}"
-    return f"**{text}**" if text == f"{best:.{digits}f}" else text
+        texts = [f"{row[h]:.{digits}f}" if h in row else "-" for h in headings]
+        won = [text == best[h] for h, text in zip(headings, texts, strict=True)]
+        wins[method] = sum(won[:-1])
+        cells = [f"**{text}**" if first else text for text, first in zip(texts, won, strict=True)]
+        lines.append(f"| {method} | " + " | ".join(cells) + " |")
+    ranked = sorted(wins.items(), key=lambda win: -win[1])
+    where = ", ".join(f"{method} in {n}" for method, n in ranked if n)
+    return [*lines, "", f"Best, or level with the best: {where}."]
 
 
 def main(n_seeds: int = 3) -> str:
