@@ -3,6 +3,7 @@
 import warnings
 from collections.abc import Callable, Iterable
 from dataclasses import replace
+from functools import partial
 from numbers import Real
 from typing import Any
 
@@ -117,45 +118,23 @@ def explain(
     if classes is None:
         classes = class_values(estimator, response_method, neighborhood.table.native)
     response, predictions = choose_response(estimator, response_method, data, classes)
-    main_shares: dict[float, NDArray[np.float64]] = {}
-
-    def explanations(
-        sampler: Engine, n_samples: int, width: float, effective: float
-    ) -> Explanations:
-        surrogates = sampler.explain(width)
-        if effective >= MIN_EFFECTIVE:  # a narrower kernel sees more than main effects
-            main_shares[width] = surrogates.main_shares
-        _drop_rounding(surrogates, predictions)
-        for rows in gen_batches(len(codes), _ROWS):
-            part = surrogates.rows(rows)
-            if values == "contributions":
-                _make_contributions(part, neighborhood.bins.own_probabilities(codes[rows]))
-            if num_features is not None:
-                _keep_largest(part.replicates, num_features)
-        return Explanations(
-            replicates=surrogates.replicates,
-            intercepts=surrogates.intercepts,
-            scores=surrogates.scores,
-            predictions=predictions,
-            data=data,
-            sample_indices=sample,
-            sample_weight=None if weight is None else weight[sample],
-            population=float(len(candidates) if weight is None else weight[candidates].sum()),
-            feature_names=_feature_names(table),
-            output_names=response.output_names,
-            output_shares=response.shares,
-            classes=response.classes,
-            bins=neighborhood.bins,
-            codes=codes,
-            engine=engine,
-            kernel_width=width,
-            num_features=num_features,
-            num_samples=n_samples,
-            effective_sample_size=effective,
-            effects=(sampler.effects,) if isinstance(sampler, Pairwise) else (),
-            values=values,
-        )
-
+    make = partial(
+        Explanations,
+        predictions=predictions,
+        data=data,
+        sample_indices=sample,
+        sample_weight=None if weight is None else weight[sample],
+        population=float(len(candidates) if weight is None else weight[candidates].sum()),
+        feature_names=_feature_names(table),
+        output_names=response.output_names,
+        output_shares=response.shares,
+        classes=response.classes,
+        bins=neighborhood.bins,
+        codes=codes,
+        engine=engine,
+        num_features=num_features,
+        values=values,
+    )
     shared = engine in POOLED_ENGINES
     n_predicted = n_samples if shared else n_samples * len(sample) * len(widths)
     # A bar cannot follow the predictions of other processes.
@@ -172,9 +151,20 @@ def explain(
         )
         sampler = ENGINES[engine](problem, n_samples)
         while True:
+            explained = [
+                _explain_at(sampler, width, problem, values, num_features) for width in widths
+            ]
             results = [
-                explanations(sampler, n_samples, *width)
-                for width in zip(widths, effective, strict=True)
+                make(
+                    replicates=surrogates.replicates,
+                    intercepts=surrogates.intercepts,
+                    scores=surrogates.scores,
+                    kernel_width=width,
+                    effective_sample_size=share,
+                    num_samples=n_samples,
+                    effects=(sampler.effects,) if isinstance(sampler, Pairwise) else (),
+                )
+                for surrogates, width, share in zip(explained, widths, effective, strict=True)
             ]
             if tol is None:
                 break
@@ -187,10 +177,28 @@ def explain(
             n_samples *= 2
             sampler.grow(n_samples)
     if n_samples >= _ENOUGH_SAMPLES:
-        _warn_of_low_fidelity(list(main_shares.values()))
-    if isinstance(sampler, Pairwise) and n_samples >= _ENOUGH_SAMPLES:
-        _warn_of_higher_orders(variance_split(sampler.effects)[2])
+        # A narrower kernel sees more than main effects.
+        wide = np.array(effective) >= MIN_EFFECTIVE
+        _warn_of_low_fidelity([explained[i].main_shares for i in np.flatnonzero(wide)])
+        if isinstance(sampler, Pairwise):
+            _warn_of_higher_orders(variance_split(sampler.effects)[2])
     return results
+
+
+def _explain_at(
+    sampler: Engine, kernel_width: float, problem: Problem, values: str, num_features: int | None
+) -> Surrogates:
+    """Surrogates at one kernel width, their weights as the caller wants them."""
+    surrogates = sampler.explain(kernel_width)
+    _drop_rounding(surrogates, problem.predictions)
+    for rows in gen_batches(len(problem.codes), _ROWS):
+        part = surrogates.rows(rows)
+        if values == "contributions":
+            own = problem.neighborhood.bins.own_probabilities(problem.codes[rows])
+            _make_contributions(part, own)
+        if num_features is not None:
+            _keep_largest(part.replicates, num_features)
+    return surrogates
 
 
 def _warn_of_no_convergence(n_samples: int, error: float, tol: float) -> None:
