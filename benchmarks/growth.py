@@ -7,57 +7,111 @@ A slope is that of a straight line through the logarithms: 1 is linear.
 import time
 import warnings
 from collections.abc import Callable, Iterable
+from functools import partial
+from pathlib import Path
 
+import matplotlib as mpl
+import matplotlib.pyplot as plt
 import numpy as np
+from joblib import parallel_config
+from matplotlib.axes import Axes
 from sklearn.ensemble import RandomForestRegressor
+from sklearn.linear_model import Ridge
 
 from sklime import lime_importance
 
+HERE = Path(__file__).parent
+
 
 class Linear:
-    """A model that costs next to nothing, or `delay` seconds a call."""
+    """A model that costs next to nothing."""
 
-    def __init__(self, n_features: int, delay: float = 0.0) -> None:
-        self.coef, self.delay = np.linspace(1, 0, n_features), delay
+    def __init__(self, n_features: int) -> None:
+        self.coef = np.linspace(1, 0, n_features)
 
     def predict(self, X: np.ndarray) -> np.ndarray:
-        time.sleep(self.delay)
         return X @ self.coef
 
 
 def main() -> None:
     warnings.simplefilter("ignore")
+    mpl.use("Agg")
     rng = np.random.default_rng(0)
 
-    def explain(n: int, d: int, num_samples: int, delay: float = 0.0) -> Callable[[], None]:
+    def explain(n: int, d: int, num_samples: int) -> Callable[[], None]:
         X = rng.normal(size=(n, d))
-        model = Linear(d, delay)
+        model = Linear(d)
         return lambda: lime_importance(
             model, X, max_samples=None, num_samples=num_samples, random_state=0
         )
 
-    table("rows explained", [100, 1000, 10_000, 100_000], lambda n: explain(n, 50, 8192))
-    table("columns", [10, 30, 100, 300, 1000, 3000], lambda d: explain(1000, d, 8192))
-    table("pool rows", [2**k for k in range(10, 17, 2)], lambda m: explain(1000, 30, m))
-    print("\n### growth with the cost of the model\n")
-    print("| trees | the model's prediction of 8192 rows, s | the call outside it, s |")
-    print("|---|---|---|")
-    X = rng.normal(size=(1000, 30))
-    rows = rng.normal(size=(8192, 30))
-    for trees in (10, 30, 100, 300):
-        forest = RandomForestRegressor(trees, max_depth=8, random_state=0).fit(X, X[:, 0])
-        prediction = median(lambda forest=forest: (forest.predict(rows), forest.predict(X)))
-        whole = median(lambda forest=forest: lime_importance(forest, X, random_state=0))
-        print(f"| {trees} | {prediction:.3f} | {max(whole - prediction, 0):.3f} |", flush=True)
+    figure, panels = plt.subplots(1, 4, figsize=(14, 3.2), layout="constrained")
+    series = {
+        "rows explained": ([100, 1000, 10_000, 100_000], lambda n: explain(n, 50, 8192)),
+        "columns": ([10, 30, 100, 300, 1000, 3000], lambda d: explain(1000, d, 8192)),
+        "pool rows": ([2**k for k in range(10, 17, 2)], lambda m: explain(1000, 30, m)),
+    }
+    for ax, (name, (sizes, make)) in zip(panels, series.items(), strict=False):
+        draw(ax, name, {"whole call": dict(zip(sizes, table(name, sizes, make), strict=True))})
+    draw(panels[-1], "trees of the model", cost_of_the_model(rng))
+    figure.savefig(HERE / "growth.png", dpi=70)
+    print("\n![Seconds by rows, columns, pool rows and trees](growth.png)")
+    workers(rng)
 
 
-def table(name: str, sizes: list[int], make: Callable[[int], Callable[[], None]]) -> None:
+def table(name: str, sizes: list[int], make: Callable[[int], Callable[[], None]]) -> list[float]:
     print(f"\n### growth with {name}\n\n| {name} | seconds |\n|---|---|")
     found = []
     for size in sizes:
         found.append(median(make(size)))
         print(f"| {size} | {found[-1]:.3f} |", flush=True)
     print(f"\nSlope over the last decade: {slope(sizes[-3:], found[-3:]):.2f}")
+    return found
+
+
+def cost_of_the_model(rng: np.random.Generator) -> dict[str, dict[int, float]]:
+    print("\n### growth with the cost of the model\n")
+    print("| trees | the model's prediction of 8192 rows, s | the call outside it, s |")
+    print("|---|---|---|")
+    X = rng.normal(size=(1000, 30))
+    rows = rng.normal(size=(8192, 30))
+    inside, outside = {}, {}
+    for trees in (10, 30, 100, 300):
+        forest = RandomForestRegressor(trees, max_depth=8, random_state=0).fit(X, X[:, 0])
+        inside[trees] = median(lambda forest=forest: (forest.predict(rows), forest.predict(X)))
+        whole = median(lambda forest=forest: lime_importance(forest, X, random_state=0))
+        outside[trees] = max(whole - inside[trees], 1e-3)
+        print(f"| {trees} | {inside[trees]:.3f} | {outside[trees]:.3f} |", flush=True)
+    return {"the model's prediction": inside, "outside it": outside}
+
+
+def workers(rng: np.random.Generator) -> None:
+    """Seconds of one worker over those of two, once the workers have started."""
+    print("\n### two workers\n\nSeconds with n_jobs=1 over those with n_jobs=2.\n")
+    print("| work | threading | loky |\n|---|---|---|")
+    X = rng.normal(size=(20_000, 50))
+    options = {"max_samples": None, "random_state": 0}
+    kinds = {
+        "shared, 20,000 rows": (X, options),
+        "pairwise, 20,000 rows": (X, {**options, "engine": "pairwise", "kernel_width": 0.4}),
+        "shared, Ridge in each of 200 rows": (X[:200], {**options, "model_regressor": Ridge()}),
+        "local, 200 rows": (X[:200], {**options, "engine": "local", "kernel_width": 0.4}),
+    }
+    for name, (rows, chosen) in kinds.items():
+        job = partial(lime_importance, Linear(X.shape[1]), rows, **chosen)
+        alone, ratios = median(job), []
+        for backend in ("threading", "loky"):
+            with parallel_config(backend):
+                ratios.append(alone / median(partial(job, n_jobs=2)))
+        print(f"| {name} | " + " | ".join(f"{ratio:.2f}" for ratio in ratios) + " |", flush=True)
+
+
+def draw(ax: Axes, name: str, lines: dict[str, dict[int, float]]) -> None:
+    for label, line in lines.items():
+        ax.loglog(list(line), list(line.values()), marker="o", label=label)
+    ax.set(xlabel=name, ylabel="seconds")
+    if len(lines) > 1:
+        ax.legend(frameon=False)
 
 
 def slope(sizes: Iterable[int], found: Iterable[float]) -> float:
