@@ -1,0 +1,155 @@
+"""The local engine: the shared engine's weights at any kernel width, from rows near each row."""
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.datasets import load_iris
+from sklearn.ensemble import HistGradientBoostingRegressor, RandomForestClassifier
+
+from sklime import LimeImportanceWrapper, lime_importance
+
+pytestmark = pytest.mark.filterwarnings("ignore::sklime.exceptions.LowFidelityWarning")
+
+
+class Function:
+    """A model that is a function of the table, and counts the rows it is asked for."""
+
+    def __init__(self, f):
+        self.f, self.n_rows = f, 0
+
+    def predict(self, X):
+        self.n_rows += len(X)
+        return self.f(X)
+
+
+def normal(n_features=5, n_rows=300, seed=0):
+    return np.random.default_rng(seed).standard_normal((n_rows, n_features))
+
+
+def explain(model, X, **options):
+    return lime_importance(model, X, **{"engine": "local", "random_state": 0, **options})
+
+
+def by_level(X):
+    """A function of a category of four levels, in column 0, and of numbers."""
+    return np.where(X[:, 0] == 2, X[:, 1], -X[:, 2]) + X[:, 3] ** 2
+
+
+def squared_error(one, other):
+    """Mean squared difference in units of what the spread of the replicates lets expect."""
+    variance = sum(each.replicates.var(axis=0, ddof=1).mean() / 4 for each in (one, other))
+    return np.square(one.weights - other.weights).mean() / variance
+
+
+@pytest.mark.parametrize("kernel_width", [0.7, 1.2, 3.0])
+@pytest.mark.parametrize("categories", [[], [0]])
+def test_weights_are_those_of_the_shared_engine_within_the_error(kernel_width, categories):
+    X = normal()
+    X[:, 0] = np.resize(np.arange(4.0), len(X))
+    options = {"kernel_width": kernel_width, "categorical_features": categories, "max_samples": 40}
+    local = explain(Function(by_level), X, num_samples=4096, **options).explanations
+    shared = explain(Function(by_level), X, engine="shared", num_samples=2**15, **options)
+    assert local.effective_sample_size == shared.explanations.effective_sample_size > 0.05
+    assert 0.3 < squared_error(local, shared.explanations) < 2
+
+
+def test_weights_of_classes_are_those_of_the_shared_engine_within_the_error():
+    X, y = load_iris(return_X_y=True)
+    model = RandomForestClassifier(20, random_state=0).fit(X, y)
+    local = explain(model, X, kernel_width=1.0, num_samples=2048, max_samples=30).explanations
+    shared = explain(
+        model, X, engine="shared", kernel_width=1.0, num_samples=2**14, max_samples=30
+    ).explanations
+    assert local.weights.shape == (30, 4, 3)
+    assert_allclose(local.weights.sum(axis=-1), 0, atol=1e-12)
+    assert 0.3 < squared_error(local, shared) < 2
+
+
+@pytest.mark.parametrize("kernel_width", [0.3, 1.0, 10.0])
+def test_a_linear_function_has_its_slope_times_the_difference_of_means(kernel_width):
+    X = normal()
+    slopes = np.array([2.0, -1.0, 0.5, 0.0, 0.0])
+    explanations = explain(
+        Function(lambda X: X @ slopes), X, kernel_width=kernel_width, max_samples=30
+    ).explanations
+    every = explain(
+        Function(lambda X: X[:, 0]), X, engine="shared", max_samples=None, num_samples=8
+    )
+    for j, slope in enumerate(slopes):
+        own = explanations.codes[:, [j]] == every.explanations.codes[:, j]
+        expected = [slope * (X[row, j].mean() - X[~row, j].mean()) for row in own]
+        error = explanations.replicates[:, :, j, 0].std(axis=0, ddof=1) / 2
+        assert (np.abs(explanations.weights[:, j, 0] - expected) < 8 * error + 1e-3).all()
+
+
+def margin(importances, n_true):
+    """How far the smallest of the true importances is above the largest useless one."""
+    return (importances[:n_true].min() - importances[n_true:].max()) / importances.max()
+
+
+TARGETS = {
+    "XOR": (4, 0.6, lambda X: X[:, 0] * X[:, 1] + X[:, 2] * X[:, 3]),
+    "gated": (3, 0.5, lambda X: np.where(X[:, 0] > 0, X[:, 1], X[:, 2])),
+    "quadratic": (3, 0.3, lambda X: (X[:, :3] ** 2).sum(axis=1)),
+    "linear": (3, 0.1, lambda X: X[:, :3] @ [2.0, 1.5, 1.0]),
+}
+
+
+@pytest.mark.parametrize("name", TARGETS)
+def test_a_narrow_kernel_sees_interactions_and_main_effects(name):
+    n_true, least, target = TARGETS[name]
+    X = normal(20, 1000)
+    model = HistGradientBoostingRegressor(max_iter=60, random_state=0).fit(X, target(X))
+    result = explain(model, X, kernel_width=0.4, max_samples=60)
+    assert margin(result.importances_mean, n_true) > least
+    if name in ("XOR", "gated"):  # what the default kernel does not see
+        wide = lime_importance(model, X, random_state=0).importances_mean
+        assert margin(wide, n_true) < 0.2
+
+
+def test_a_product_of_three_columns_needs_the_local_engine():
+    X = normal(6, 500)
+    model = Function(lambda X: np.sign(X[:, 0] * X[:, 1] * X[:, 2]))
+    result = explain(model, X, kernel_width=0.4, max_samples=50)
+    assert margin(result.importances_mean, 3) > 0.6
+    wide = lime_importance(model, X, random_state=0).importances_mean
+    assert margin(wide, 3) < 0.2
+
+
+def test_a_hundred_rows_have_a_thousand_neighbours_each():
+    model, X = Function(lambda X: X[:, 0]), normal()
+    explanations = explain(model, X, kernel_width=0.5).explanations
+    assert model.n_rows == 100 + 100 * 1024
+    assert explanations.weights.shape == (100, 5, 1)
+    assert explanations.num_samples == 1024
+    assert explanations.replicates.shape[0] == 4
+
+
+def test_every_width_has_neighbourhoods_of_its_own():
+    model, X = Function(lambda X: X[:, 0] * X[:, 1]), normal()
+    wide, narrow = explain(model, X, kernel_width=[2.0, 0.4], max_samples=10, num_samples=64)
+    assert model.n_rows == 10 + 2 * 10 * 64
+    alone = explain(model, X, kernel_width=0.4, max_samples=10, num_samples=64)
+    assert_array_equal(narrow.explanations.replicates, alone.explanations.replicates)
+    assert narrow.importances_mean[0] > wide.importances_mean[0]
+
+
+@pytest.mark.parametrize(
+    ("options", "engine"),
+    [
+        ({}, "shared"),
+        ({"kernel_width": 1.0}, "shared"),
+        ({"kernel_width": 0.4}, "pairwise"),
+        ({"kernel_width": 0.4, "engine": "local"}, "local"),
+        ({"kernel_width": 0.4, "engine": "shared"}, "shared"),
+    ],
+)
+def test_auto_takes_the_shared_engine_while_a_tenth_of_its_pool_is_effective(options, engine):
+    X = normal()
+    wrapper = LimeImportanceWrapper(
+        HistGradientBoostingRegressor(max_iter=5), num_samples=64, max_samples=20, **options
+    ).fit(X, X[:, 0])
+    assert wrapper.engine_ == wrapper.explanations_.engine == engine
+    if "engine" not in options:
+        enough = wrapper.explanations_.effective_sample_size >= 0.1
+        assert enough == (engine == "shared")
