@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 from ._terms import Codes, Columns, Floats, Ints, Rows, Term, inverse
 
@@ -59,7 +60,9 @@ class Search:
             np.array([(j, *pair) for pair in itertools.combinations(columns[i:], 2)], np.uint16)
             for i, j in enumerate(columns[:-2], start=1)
         ]
-        return self._found(families, lambda k: self._triple_ratios(self._residual(k), columns))
+        # Threads gain little in products so small, and lose much where the cores are busy.
+        with threadpool_limits(1, user_api="blas"):
+            return self._found(families, lambda k: self._triple_ratios(self._residual(k), columns))
 
     def _found(
         self, families: Sequence[NDArray[np.uint16]], ratios: Callable[[int], list[Singles]]
