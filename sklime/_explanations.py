@@ -43,14 +43,12 @@ class Explanations:
 
     Made by :func:`lime_importance` and by :class:`LimeImportanceWrapper`, not by hand.
 
-    Attributes
+    Parameters
     ----------
-    weights : ndarray of shape (n_explained, n_features, n_outputs)
-        LIME weights (or contributions) in units of the model's response: what being in the row's
-        own bin of a column adds to the response, other columns varying.
     replicates : ndarray of shape (n_replicates, n_explained, n_features, n_outputs)
-        The same from each independent replicate of the neighbourhood; their mean is `weights`.
+        The weights from each independent replicate of the neighbourhood.
     intercepts : ndarray of shape (n_explained, n_outputs)
+        Intercepts of the rows' linear models, in units of the response.
     scores : ndarray of shape (n_explained, n_outputs)
         R^2 of each row's linear model; NaN where the response does not vary around the row.
     predictions : ndarray of shape (n_explained, n_outputs)
@@ -60,9 +58,11 @@ class Explanations:
     sample_indices : ndarray of shape (n_explained,)
         Their positions in X.
     sample_weight : ndarray of shape (n_explained,) or None
+        Their weights in the aggregation.
     population : float
         Total weight of the rows of X, of which the rows explained are a part.
     feature_names : ndarray of shape (n_features,)
+        Names of the columns; x0, x1 and so on where X has none.
     output_names : ndarray of shape (n_outputs,)
         Class values of a classifier; else numbers of the outputs.
     output_shares : ndarray of shape (n_outputs,)
@@ -74,18 +74,47 @@ class Explanations:
     codes : ndarray of shape (n_explained, n_features)
         The bins of the rows explained.
     engine : {"shared", "pairwise", "local", "lime"}
+        The engine that was taken.
     kernel_width : float
+        Width of the kernel over the number of columns outside the row's own bins.
     num_features : int or None
         Weights kept in each row.
     num_samples : int
         Model rows of the pool, or of each row's neighbourhood.
     effective_sample_size : float
         Share of a shared pool that the kernel leaves effective, in (0, 1].
-    effects : tuple of Effects
+    effects : tuple of Effects, default=()
         Main and pair effects of each model (one, or one for each fold), by the engine "pairwise";
         empty otherwise.
-    values : {"weights", "contributions"}
+    values : {"weights", "contributions"}, default="weights"
         What the weights are.
+
+    Attributes
+    ----------
+    weights : ndarray of shape (n_explained, n_features, n_outputs)
+        LIME weights (or contributions) in units of the model's response: what being in the row's
+        own bin of a column adds to the response, other columns varying. The mean of `replicates`.
+
+    See Also
+    --------
+    LimeImportanceDisplay : Plots of them.
+
+    References
+    ----------
+    .. [1] M. T. Ribeiro, S. Singh and C. Guestrin, "Why Should I Trust You?", KDD 2016.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from sklime import lime_importance
+    >>> X, y = load_iris(return_X_y=True)
+    >>> model = LogisticRegression(max_iter=1000).fit(X, y)
+    >>> explanations = lime_importance(model, X, random_state=0).explanations
+    >>> explanations
+    <Explanations of 150 rows: 4 features, 3 outputs, engine 'shared', 8192 samples>
+    >>> explanations.class_importances().argmax(axis=1).tolist()
+    [2, 2, 2]
     """
 
     replicates: NDArray[np.float64]
@@ -116,7 +145,20 @@ class Explanations:
 
     @classmethod
     def concatenate(cls, parts: Sequence["Explanations"], table: Table) -> "Explanations":
-        """Explanations of other rows of one table, by other models (the folds'), as one."""
+        """Explanations of other rows of one table, by other models (the folds'), as one.
+
+        Parameters
+        ----------
+        parts : list of Explanations
+            One of each model.
+        table : Table
+            The whole table.
+
+        Returns
+        -------
+        explanations : Explanations
+            Of all the rows, in the order of `parts`.
+        """
         if len(parts) == 1:
             return parts[0]
 
@@ -172,6 +214,7 @@ class Explanations:
         Returns
         -------
         importances : ndarray of shape (n_features,)
+            In units of the response.
 
         Raises
         ------
@@ -188,7 +231,24 @@ class Explanations:
     ) -> NDArray[np.float64]:
         """Standard error of each importance, from the neighbourhood and from the rows explained.
 
-        Parameters are those of :meth:`importances`.
+        Parameters
+        ----------
+        aggregation : str or callable, default="mean_abs"
+            As in :meth:`importances`.
+        labels : {"all", "predicted"} or array-like of class values, default="all"
+            As in :meth:`importances`.
+        bias_correction : bool, default=True
+            As in :meth:`importances`.
+
+        Returns
+        -------
+        sem : ndarray of shape (n_features,)
+            In units of the response.
+
+        Raises
+        ------
+        ValueError
+            If `labels` names no output of the model.
         """
         return self.estimate(aggregation, labels, bias_correction).sem
 
@@ -198,14 +258,48 @@ class Explanations:
         labels: str | ArrayLike = "all",
         bias_correction: bool = True,
     ) -> Importances:
-        """Importances with their standard errors and degrees of freedom."""
+        """Importances with their standard errors and degrees of freedom.
+
+        Parameters
+        ----------
+        aggregation : str or callable, default="mean_abs"
+            As in :meth:`importances`.
+        labels : {"all", "predicted"} or array-like of class values, default="all"
+            As in :meth:`importances`.
+        bias_correction : bool, default=True
+            As in :meth:`importances`.
+
+        Returns
+        -------
+        estimate : Importances
+            A named tuple with values, sem and dof, each an ndarray of shape (n_features,), and
+            signed, whether the values keep their signs.
+
+        Raises
+        ------
+        ValueError
+            If `labels` names no output of the model.
+        """
         replicates, shares = self._outputs(labels, signed=aggregation in SIGNED)
         return self._estimate(replicates, aggregation, shares, bias_correction)
 
     def class_importances(
         self, aggregation: str | Callable[..., Any] = "mean_abs", bias_correction: bool = True
     ) -> NDArray[np.float64]:
-        """Importances for each output by itself, of shape (n_outputs, n_features)."""
+        """Importances for each output by itself.
+
+        Parameters
+        ----------
+        aggregation : str or callable, default="mean_abs"
+            As in :meth:`importances`.
+        bias_correction : bool, default=True
+            As in :meth:`importances`.
+
+        Returns
+        -------
+        importances : ndarray of shape (n_outputs, n_features)
+            In units of the response.
+        """
         return np.array(
             [
                 self._estimate(self.replicates[..., [k]], aggregation, _ALONE, bias_correction)[0]
@@ -230,7 +324,9 @@ class Explanations:
         feature_groups : dict
             Name -> columns, by name or by number. Groups may share columns, and need not have all;
             within one a column counts once.
-        aggregation, labels
+        aggregation : str or callable, default="mean_abs"
+            As in :meth:`importances`.
+        labels : {"all", "predicted"} or array-like of class values, default="all"
             As in :meth:`importances`.
 
         Returns
@@ -258,10 +354,25 @@ class Explanations:
         )
 
     def magnitudes(self, labels: str | ArrayLike = "all") -> NDArray[np.float64]:
-        """Size of each row's weights over the outputs, (n_explained, n_features).
+        """Size of each row's weights over the outputs.
 
         Free of the noise of the neighbourhood on average, so a size near 0 may be negative; the
         mean over the rows is the "mean_abs" importance.
+
+        Parameters
+        ----------
+        labels : {"all", "predicted"} or array-like of class values, default="all"
+            As in :meth:`importances`.
+
+        Returns
+        -------
+        magnitudes : ndarray of shape (n_explained, n_features)
+            In units of the response.
+
+        Raises
+        ------
+        ValueError
+            If `labels` names no output of the model.
         """
         replicates, shares = self._outputs(labels)
         return cross_abs(replicates, self.sample_weight, shares)
@@ -278,7 +389,9 @@ class Explanations:
         ----------
         level : float, default=0.95
             Confidence level, in (0, 1).
-        aggregation, labels
+        aggregation : str or callable, default="mean_abs"
+            As in :meth:`importances`.
+        labels : {"all", "predicted"} or array-like of class values, default="all"
             As in :meth:`importances`.
 
         Returns
@@ -286,6 +399,11 @@ class Explanations:
         intervals : ndarray of shape (n_features, 2)
             Lower and upper ends. They cover what endless samples for the same rows' table would
             give, not the truth about the data.
+
+        Raises
+        ------
+        ValueError
+            If `level` is out of range, or `labels` names no output of the model.
         """
         if not 0 < level < 1:
             raise ValueError(
@@ -300,7 +418,24 @@ class Explanations:
         """Largest standard error over the range of the importances (Covert et al., SAGE, 2020).
 
         Of the neighbourhood's part of the error: that of the choice of rows does not shrink with
-        more samples. Infinite if all importances are equal, 0 with a single replicate.
+        more samples.
+
+        Parameters
+        ----------
+        aggregation : str or callable, default="mean_abs"
+            As in :meth:`importances`.
+        labels : {"all", "predicted"} or array-like of class values, default="all"
+            As in :meth:`importances`.
+
+        Returns
+        -------
+        error : float
+            Infinite if all importances are equal, 0 with a single replicate.
+
+        Raises
+        ------
+        ValueError
+            If `labels` names no output of the model.
         """
         explained = len(self) if self.sample_weight is None else self.sample_weight.sum()
         replicates, shares = self._outputs(labels, signed=aggregation in SIGNED)
@@ -311,9 +446,24 @@ class Explanations:
         return float(estimate.sem.max() / spread) if spread > 0 else np.inf
 
     def noise_floor(self, labels: str | ArrayLike = "all") -> NDArray[np.float64]:
-        """Mean size that the weights of a useless column would show by chance, (n_features,).
+        """Mean size that the weights of a useless column would show by chance.
 
         That much of the uncorrected mean absolute weight is noise of the neighbourhood.
+
+        Parameters
+        ----------
+        labels : {"all", "predicted"} or array-like of class values, default="all"
+            As in :meth:`importances`.
+
+        Returns
+        -------
+        floor : ndarray of shape (n_features,)
+            In units of the response; NaN with a single replicate.
+
+        Raises
+        ------
+        ValueError
+            If `labels` names no output of the model.
         """
         replicates, shares = self._outputs(labels)
         return noise_floor(replicates, shares, self.sample_weight)
@@ -327,24 +477,53 @@ class Explanations:
         means cancel (a column that is good in one half of the table and bad in the other has 0):
         they tell a direction, never an importance.
 
+        Parameters
+        ----------
+        labels : {"all", "predicted"} or array-like of class values, default="all"
+            As in :meth:`importances`.
+
         Returns
         -------
-        signed, share : ndarrays of shape (n_features,)
+        signed : ndarray of shape (n_features,)
+            Mean weights, in units of the response.
+        share : ndarray of shape (n_features,)
+            Share of the rows that have the more common sign, in [0, 1].
+
+        Raises
+        ------
+        ValueError
+            If `labels` names no output of the model, or is "all" of more than two classes.
         """
         replicates, shares = self._outputs(labels, signed=True)
         return direction(replicates.mean(axis=0) @ shares, self.sample_weight)
 
     def has_direction(self, labels: str | ArrayLike = "all") -> bool:
-        """Whether the weights of `labels` have a sign; those of all of many classes have none."""
+        """Whether the weights of `labels` have a sign; those of all of many classes have none.
+
+        Parameters
+        ----------
+        labels : {"all", "predicted"} or array-like of class values, default="all"
+            As in :meth:`importances`.
+
+        Returns
+        -------
+        signed : bool
+            Whether :meth:`direction` takes `labels`.
+        """
         every = isinstance(labels, str) and labels == "all"
         return not every or self.classes is None or len(self.classes) <= 2
 
     def fidelity(self) -> dict[str, NDArray[np.float64]]:
-        """Distribution over the rows of R^2, each of shape (n_outputs,).
+        """Distribution over the rows of R^2.
 
         Rows whose response does not vary have no R^2 and are left out (NaN without any). Even for
         a linear model the R^2 of 0/1 coded bins is low, 0.3 at quartiles: compare with that, not
         with 1.
+
+        Returns
+        -------
+        distribution : dict of str to ndarray of shape (n_outputs,)
+            "mean", "min", "q25", "median", "q75" and "max".
         """
         unknown = np.isnan(self.scores).all(axis=0)
         scores = np.where(unknown, 0.0, self.scores)  # NumPy warns of columns without any number
@@ -394,11 +573,17 @@ class Explanations:
         Parameters
         ----------
         k : int, default=10
+            Number of pairs, at most.
 
         Returns
         -------
         pairs : list of (first, second, strength, sem)
             Named tuples with two column names, the strength and its standard error.
+
+        Raises
+        ------
+        AttributeError
+            If the engine was not "pairwise".
         """
         strength, sem = self._interaction_strength()
         first, second = np.triu_indices(len(strength), 1)
@@ -423,10 +608,19 @@ class Explanations:
         Returns
         -------
         table : :class:`~sklearn.utils.Bunch`
+            With these attributes.
+
             effects, sem : ndarrays of shape (n_bins of first, n_bins of second)
                 In units of the response; the mean over either column is 0.
             rows, columns : list of str
                 Labels of the bins of `first` and of `second`.
+
+        Raises
+        ------
+        AttributeError
+            If the engine was not "pairwise".
+        ValueError
+            If the table has no such columns or they are the same, or the model no such output.
         """
         i, j = self._column(first), self._column(second)
         if i == j:
@@ -523,6 +717,18 @@ class Explanations:
         ----------
         label : class value or output, default=None
             One output. None is the second class of a binary classifier, else all outputs.
+
+        Returns
+        -------
+        explanation : shap.Explanation
+            Values, base values, data and names.
+
+        Raises
+        ------
+        ImportError
+            If shap is not installed.
+        ValueError
+            If the model has no such output.
         """
         return to_shap(self, label=label)
 
@@ -535,6 +741,18 @@ class Explanations:
             Position among the rows explained.
         label : class value or output, default=None
             One output; a regressor with several needs it. None is every class.
+
+        Returns
+        -------
+        explanation : lime.explanation.Explanation
+            With lime's as_list, as_html and as_pyplot_figure.
+
+        Raises
+        ------
+        IndexError
+            If there is no row `i`.
+        ValueError
+            If the model has no such output, or several and none is named.
         """
         return to_lime(self, i, label=label)
 

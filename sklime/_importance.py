@@ -88,7 +88,7 @@ def lime_importance(
     random_state: Any = None,
     verbose: int = 0,
 ) -> Bunch | list[Bunch]:
-    """LIME importances of the columns of X for a fitted model.
+    r"""LIME importances of the columns of X for a fitted model.
 
     Every row is explained by LIME; an importance is the mean size of the rows' weights. All rows
     share one neighbourhood, so the model predicts `num_samples` rows in all, not for each row.
@@ -156,8 +156,9 @@ def lime_importance(
         of a pool effective, else pairwise.
     tol : float, default=None
         Double the samples until the largest standard error (of the neighbourhood) is at most `tol`
-        times the range of the importances, the criterion of SAGE. The engines with a shared pool
-        keep the rows that they have. None takes `num_samples`.
+        times the range of the importances, the criterion of SAGE, from 128 samples on at the least.
+        The engines with a shared pool keep the rows that they have; "lime" does not know its error
+        and refuses. None takes `num_samples`.
     max_num_samples : int, default=2**17
         Where doubling stops, with a ConvergenceWarning.
     n_jobs : int, default=None
@@ -170,6 +171,8 @@ def lime_importance(
     Returns
     -------
     result : :class:`~sklearn.utils.Bunch`
+        With these attributes; a list of such results for several widths.
+
         importances_mean : ndarray of shape (n_features,)
             The importances.
         importances_std : ndarray of shape (n_features,)
@@ -187,6 +190,31 @@ def lime_importance(
     ------
     ValueError
         If a parameter, or what the model returns, is not what it must be.
+
+    Warns
+    -----
+    sklime.exceptions.LowFidelityWarning
+        If a wide kernel sees too little of the model.
+    sklime.exceptions.HigherOrderWarning
+        If the engine "pairwise" leaves much of the model out.
+    sklearn.exceptions.ConvergenceWarning
+        If `max_num_samples` is too few for `tol`.
+
+    See Also
+    --------
+    LimeImportanceWrapper : The same as a meta-estimator with feature_importances_.
+    sklearn.inspection.permutation_importance : The drop in score when a column is shuffled.
+
+    Notes
+    -----
+    The weight of column j for a row is the coefficient of a weighted linear regression of the
+    response f on :math:`z_j = 1` where a perturbed row stays in the row's own bin of column j [1]_,
+
+    .. math:: \beta_j = E_w[f \mid z_j = 1] - E_w[f \mid z_j = 0],
+
+    in closed form, as the kernel w leaves the columns independent [2]_. An importance is
+    :math:`\frac{1}{n} \sum_i |\beta_{ij}|` by default, freed of the upward bias that the noise of
+    :math:`\beta` gives it.
 
     References
     ----------

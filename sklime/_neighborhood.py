@@ -21,7 +21,6 @@ from ._table import Table
 DISCRETIZERS = {"quartile": 4, "decile": 10, "entropy": 0}
 
 
-
 @dataclass(frozen=True)
 class Bins:
     """The bins of every column of a training table, without the table.

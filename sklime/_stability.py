@@ -37,6 +37,8 @@ def importance_stability(
     Returns
     -------
     stability : :class:`~sklearn.utils.Bunch`
+        With these attributes.
+
         nogueira : float
             Stability of the selected sets, corrected for chance: 1 if all are the same, 0 on
             average if they are random. Never below -1.

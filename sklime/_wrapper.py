@@ -21,7 +21,6 @@ from sklearn.utils import (
     _safe_indexing,
     check_random_state,
     get_tags,
-    indexable,
     metadata_routing,
 )
 from sklearn.utils._param_validation import HasMethods
@@ -36,6 +35,7 @@ from sklearn.utils.validation import (
     has_fit_parameter,
 )
 
+from ._callbacks import CallbackSupportMixin, Task
 from ._explain import explain
 from ._explanations import Explanations
 from ._importance import PARAMETERS, row_spread
@@ -84,7 +84,7 @@ class _MirrorsSampleWeight:
         return fit
 
 
-class LimeImportanceWrapper(MetaEstimatorMixin, BaseEstimator):
+class LimeImportanceWrapper(CallbackSupportMixin, MetaEstimatorMixin, BaseEstimator):
     r"""Meta-estimator with feature_importances_ from LIME weights.
 
     Fits the inner estimator, explains rows of the training table (or each fold's held-out rows) by
@@ -147,8 +147,9 @@ class LimeImportanceWrapper(MetaEstimatorMixin, BaseEstimator):
         of a pool effective, else pairwise.
     tol : float, default=None
         Double the samples until the largest standard error (of the neighbourhood) is at most `tol`
-        times the range of the importances, the criterion of SAGE. The engines with a shared pool
-        keep the rows that they have. None takes `num_samples`.
+        times the range of the importances, the criterion of SAGE, from 128 samples on at the least.
+        The engines with a shared pool keep the rows that they have; "lime" does not know its error
+        and refuses. None takes `num_samples`.
     max_num_samples : int, default=2**17
         Where doubling stops, with a ConvergenceWarning.
     n_jobs : int, default=None
@@ -167,7 +168,8 @@ class LimeImportanceWrapper(MetaEstimatorMixin, BaseEstimator):
     feature_importances_std_ : ndarray of shape (n_features,)
         Standard deviation of the weights' sizes over the rows explained.
     feature_importances_sem_ : ndarray of shape (n_features,)
-        Standard error of the importances, from the neighbourhood and the rows explained.
+        Standard error of the importances, from the neighbourhood (which engine "lime" cannot tell)
+        and the rows explained.
     class_importances_ : ndarray of shape (n_outputs, n_features)
         Importances for each class (or output) by itself.
     signed_importances_ : ndarray of shape (n_features,)
@@ -209,6 +211,9 @@ class LimeImportanceWrapper(MetaEstimatorMixin, BaseEstimator):
     -----
     An importance is :math:`\frac{1}{n} \sum_i |\beta_{ij}|` by default, freed of the upward bias
     that the noise of :math:`\beta` gives it. For several classes it is half the sum over them.
+
+    With scikit-learn 1.9 or newer, callbacks set by `set_callbacks` hear of the wrapper's tasks,
+    "fit-estimator" and "explain", and of those of an inner estimator that supports callbacks.
 
     References
     ----------
@@ -305,6 +310,7 @@ class LimeImportanceWrapper(MetaEstimatorMixin, BaseEstimator):
         Returns
         -------
         self : LimeImportanceWrapper
+            The fitted wrapper.
 
         Raises
         ------
@@ -321,23 +327,39 @@ class LimeImportanceWrapper(MetaEstimatorMixin, BaseEstimator):
         if sample_weight is not None:  # some estimators take negative ones in silence
             _check_sample_weight(sample_weight, X, ensure_non_negative=True)
         routed = self._route_fit(sample_weight, fit_params)
-        estimator = clone(self.estimator)
-        estimator.fit(X, y, **routed.estimator.fit)
-        if (n_samples := _num_samples(X)) < 2:
-            raise ValueError(
-                f"Found array with {n_samples} sample(s) (shape={np.shape(X)}) while a minimum of "
-                f"2 is required by {type(self).__name__}."
-            )
+        task = Task.of_fit(self, n_parts=2)
+        with task.run(X, y):
+            estimator = clone(self.estimator)
+            with task.part("fit-estimator").run(X, y, estimator):
+                estimator.fit(X, y, **routed.estimator.fit)
+            if (n_samples := _num_samples(X)) < 2:
+                raise ValueError(
+                    f"Found array with {n_samples} sample(s) (shape={np.shape(X)}) while a minimum "
+                    f"of 2 is required by {type(self).__name__}."
+                )
+            folds = self._explain_folds(estimator, X, y, sample_weight, routed, task)
+        self._keep(estimator, X, folds)
+        return self
+
+    def _explain_folds(
+        self, estimator: Any, X: Any, y: Any, sample_weight: Any, routed: Bunch, task: Task
+    ) -> list["_Fold"]:
+        """Explain the fitted estimator or, with `cv`, the models of the folds."""
         settings = {name: getattr(self, name) for name in PARAMETERS}
-        classes = class_values(estimator, self.response_method, X)
         if self.cv is None:
-            folds = [_explain(estimator, X, y, sample_weight, settings)]
-        else:
-            (y,) = indexable(y)  # what is only array-like has no rows to take
-            cv = check_cv(self.cv, y, classifier=is_classifier(estimator))
-            splits = list(cv.split(X, y, **routed.splitter.split))
-            seeds = check_random_state(self.random_state).randint(2**31 - 1, size=len(splits))
-            folds = Parallel(n_jobs=self.n_jobs, prefer="threads")(
+            with task.part("explain").run(X, y):
+                return [_explain(estimator, X, y, sample_weight, settings)]
+        classes = class_values(estimator, self.response_method, X)
+        if y is not None and not hasattr(y, "shape"):
+            y = np.asarray(y)  # a list, or what is only array-like, has no rows to take
+        cv = check_cv(self.cv, y, classifier=is_classifier(estimator))
+        splits = list(cv.split(X, y, **routed.splitter.split))
+        seeds = check_random_state(self.random_state).randint(2**31 - 1, size=len(splits))
+        explaining = task.part("explain", max_subtasks=len(splits), sequential_subtasks=False)
+        # The folds' tasks are made here: workers must not change what they are sent.
+        tasks = [explaining.part("fit-fold", task_id=i) for i in range(len(splits))]
+        with explaining.run(X, y):
+            return Parallel(n_jobs=self.n_jobs, prefer="threads")(
                 delayed(_fit_and_explain)(
                     clone(self.estimator),
                     X,
@@ -346,13 +368,12 @@ class LimeImportanceWrapper(MetaEstimatorMixin, BaseEstimator):
                     routed.estimator.fit,
                     train,
                     {**settings, "random_state": int(seed), "n_jobs": 1},
+                    task=fold,
                     candidates=test,
                     classes=classes,
                 )
-                for (train, test), seed in zip(splits, seeds, strict=True)
+                for (train, test), seed, fold in zip(splits, seeds, tasks, strict=True)
             )
-        self._keep(estimator, X, folds)
-        return self
 
     def _keep(self, estimator: Any, X: Any, folds: list["_Fold"]) -> None:
         """Set every fitted attribute, now that nothing can fail any more."""
@@ -439,12 +460,19 @@ class LimeImportanceWrapper(MetaEstimatorMixin, BaseEstimator):
         Parameters
         ----------
         X : {array-like, sparse matrix, dataframe} of shape (n_samples, n_features)
+            The rows, as in `fit`.
         **params : dict
             Metadata for the inner estimator's method.
 
         Returns
         -------
         y : ndarray of shape (n_samples,) or (n_samples, n_outputs)
+            What the inner estimator predicts.
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError
+            If `fit` was not called.
         """
         method, params = self._ask("predict", params)
         return method(X, **params)
@@ -456,12 +484,19 @@ class LimeImportanceWrapper(MetaEstimatorMixin, BaseEstimator):
         Parameters
         ----------
         X : {array-like, sparse matrix, dataframe} of shape (n_samples, n_features)
+            The rows, as in `fit`.
         **params : dict
             Metadata for the inner estimator's method.
 
         Returns
         -------
         p : ndarray of shape (n_samples, n_classes), or a list of such arrays
+            Probabilities, in the order of `classes_`; a list for several outputs.
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError
+            If `fit` was not called.
         """
         method, params = self._ask("predict_proba", params)
         return method(X, **params)
@@ -473,12 +508,19 @@ class LimeImportanceWrapper(MetaEstimatorMixin, BaseEstimator):
         Parameters
         ----------
         X : {array-like, sparse matrix, dataframe} of shape (n_samples, n_features)
+            The rows, as in `fit`.
         **params : dict
             Metadata for the inner estimator's method.
 
         Returns
         -------
         p : ndarray of shape (n_samples, n_classes), or a list of such arrays
+            Natural logarithms of the probabilities, in the order of `classes_`.
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError
+            If `fit` was not called.
         """
         method, params = self._ask("predict_log_proba", params)
         return method(X, **params)
@@ -490,12 +532,19 @@ class LimeImportanceWrapper(MetaEstimatorMixin, BaseEstimator):
         Parameters
         ----------
         X : {array-like, sparse matrix, dataframe} of shape (n_samples, n_features)
+            The rows, as in `fit`.
         **params : dict
             Metadata for the inner estimator's method.
 
         Returns
         -------
         scores : ndarray of shape (n_samples,) or (n_samples, n_classes)
+            Scores in units of the inner estimator, such as distances to a hyperplane.
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError
+            If `fit` was not called.
         """
         method, params = self._ask("decision_function", params)
         return method(X, **params)
@@ -507,13 +556,21 @@ class LimeImportanceWrapper(MetaEstimatorMixin, BaseEstimator):
         Parameters
         ----------
         X : {array-like, sparse matrix, dataframe} of shape (n_samples, n_features)
+            The rows, as in `fit`.
         y : array-like of shape (n_samples,) or (n_samples, n_outputs), default=None
+            Their target.
         **params : dict
             Metadata for the inner estimator's method.
 
         Returns
         -------
         score : float
+            Accuracy of a classifier, R^2 of a regressor, or what else the inner estimator has.
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError
+            If `fit` was not called.
         """
         method, params = self._ask("score", params)
         return method(X, y, **params)
@@ -529,6 +586,7 @@ class LimeImportanceWrapper(MetaEstimatorMixin, BaseEstimator):
         Returns
         -------
         routing : MetadataRouter
+            The requests of the inner estimator and of the splitter.
         """
         router = MetadataRouter(owner=self)
         mapping = MethodMapping().add(caller="fit", callee="fit")
@@ -591,10 +649,12 @@ def _fit_and_explain(
     fit_params: dict[str, Any],
     train: NDArray[np.intp],
     settings: dict[str, Any],
+    task: Task,
     **rows: Any,
 ) -> _Fold:
     """Fit an estimator to the training rows of a fold and explain its held-out ones."""
     X_train = Table(X).take(train)  # in the format of X, a COO matrix included
     y_train = None if y is None else _safe_indexing(y, train)
-    estimator.fit(X_train, y_train, **_check_method_params(X, fit_params, indices=train))
+    with task.run(X_train, y_train, estimator):
+        estimator.fit(X_train, y_train, **_check_method_params(X, fit_params, indices=train))
     return _explain(estimator, X, y, sample_weight, settings, **rows)

@@ -134,9 +134,11 @@ BAD = {
     "y continuous": bad("Unknown label type: continuous", y=X[:, 0]),
     "one class": bad("2 classes in the data", y=np.ones(N_ROWS)),
     "negative weight": weigh("Negative values in data passed to `sample_weight`.", -Y),
-    "weights of zero": weigh("must contain at least one non-zero number.", 0 * Y),
+    "weights of zero": weigh(
+        "must contain at least one non-zero number.", 0 * Y, DecisionTreeRegressor()
+    ),
     "weights too few": weigh("sample_weight.shape == (3,), expected (40,)!", np.ones(3)),
-    "weights 2-d": weigh("Sample weights must be 1D array or scalar, got 2D array.", X),
+    "weights 2-d": weigh("Sample weights must be 1D array or scalar", X),
     "weight NaN": weigh("Input sample_weight contains NaN.", np.where(Y, NAN, 1)),
     "text as weights": weigh("could not convert string to float", ["much"] * N_ROWS),
     "one weight left": weigh(

@@ -447,9 +447,11 @@ def test_html_counts_the_columns_left_out():
 
 
 @pytest.mark.filterwarnings("ignore:All importances are 0")
-def test_html_of_a_constant_model_says_so():
+@pytest.mark.parametrize("engine", ["shared", "pairwise"])
+def test_html_of_a_constant_model_says_so(engine):
     X = np.random.default_rng(0).normal(size=(40, 2))
-    explanations = explain(RandomForestRegressor(2).fit(X, np.ones(40)), X)
+    explanations = explain(RandomForestRegressor(2).fit(X, np.ones(40)), X, engine=engine)
     cells = Cells(html(explanations))
     assert "none, for the predictions are constant" in cells.text
+    assert "variance" not in cells.text
     assert cells.widths == [0, 0]

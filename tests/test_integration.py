@@ -26,6 +26,7 @@ from sklearn.experimental import enable_halving_search_cv  # noqa: F401
 from sklearn.feature_selection import RFE, RFECV, SelectFromModel, SequentialFeatureSelector
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LinearRegression, LogisticRegression, Ridge
+from sklearn.metrics import accuracy_score, make_scorer
 from sklearn.model_selection import (
     GridSearchCV,
     GroupKFold,
@@ -107,7 +108,6 @@ def weights_for(y):
         ({"max_features": 1}, [4]),
         ({"max_features": lambda X: X.shape[1] - 1}, [3, 4]),
     ],
-    ids=str,
 )
 def test_select_from_model_chooses_by_size(linear, options, chosen, inner, prefit):
     X, y = linear
@@ -490,17 +490,25 @@ def test_searches_route_weights_to_fit_and_score(classes, scored):
     X, y = classes
     weight = weights_for(y)
     inner = LogisticRegression()
-    inner.set_fit_request(sample_weight=True).set_score_request(sample_weight=scored)
-    search = GridSearchCV(wrap(inner), {"estimator__C": [1e-3, 1.0]}, cv=3)
-    bare = GridSearchCV(inner, {"C": [1e-3, 1.0]}, cv=3)
+    inner.set_fit_request(sample_weight=True).set_score_request(sample_weight=True)
+    options = {
+        "cv": 3,
+        "scoring": make_scorer(accuracy_score).set_score_request(sample_weight=scored),
+    }
+    search = GridSearchCV(wrap(inner), {"estimator__C": [1e-3, 1.0]}, **options)
+    bare = GridSearchCV(inner, {"C": [1e-3, 1.0]}, **options)
     for each in (search, bare):
         each.fit(X, y, sample_weight=weight)
     assert_array_equal(search.cv_results_["mean_test_score"], bare.cv_results_["mean_test_score"])
-    params = {"sample_weight": weight}
-    found = cross_validate(wrap(inner), X, y, cv=3, params=params)
-    assert_array_equal(
-        found["test_score"], cross_validate(inner, X, y, cv=3, params=params)["test_score"]
+    score, expected = (
+        each.best_estimator_.score(X, y, sample_weight=weight) for each in (search, bare)
     )
+    assert score == expected
+    found, expected = (
+        cross_validate(each, X, y, params={"sample_weight": weight}, **options)["test_score"]
+        for each in (wrap(inner), inner)
+    )
+    assert_array_equal(found, expected)
 
 
 @pytest.mark.usefixtures("_routing")

@@ -19,7 +19,9 @@ def simulate(f, levels, *, seed=0, m=4096, replicates=4, twins=512):
     levels = np.asarray(levels)
     rng = np.random.default_rng(seed)
     d, rows = len(levels), m // replicates
-    sobol = np.stack([qmc.Sobol(d, scramble=True, rng=rng).random(rows) for _ in range(replicates)])
+    sobol = np.stack(
+        [qmc.Sobol(d, scramble=True, seed=rng).random(rows) for _ in range(replicates)]
+    )
     random = rng.random((replicates, rows, d))
     bins = [(u * levels).astype(np.uint8) for u in (sobol, random)]
     first = bins[1][:, : twins // replicates]

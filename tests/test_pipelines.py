@@ -235,7 +235,7 @@ def test_missing_values_are_drawn_at_the_training_rate():
 def test_missing_values_reach_the_model_as_they_were(missing, dtype):
     values = ["1", "2"] if dtype in ("string", "str") else [1, 2]
     X = pd.DataFrame({"x": pd.Series([*values, missing] * 6, dtype=dtype), "other": range(18)})
-    kinds = set()
+    kinds, dtype = set(), X["x"].dtype
 
     class Watcher(Ridge):
         def fit(self, X, y):

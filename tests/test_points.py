@@ -16,9 +16,7 @@ def test_points_do_not_depend_on_the_batches_they_come_in(n_features, n_rows, so
     assert whole.shape == (n_features, 2 * n_rows)
     assert whole.min() >= 0
     assert whole.max() < 1
-    np.testing.assert_array_equal(
-        points(n_features, 2, range(n_rows), most=37, sobol=sobol), whole
-    )
+    np.testing.assert_array_equal(points(n_features, 2, range(n_rows), most=37, sobol=sobol), whole)
 
 
 def test_a_sequence_goes_on_where_it_stopped():

@@ -134,7 +134,7 @@ def test_explicit_zeros_and_missing_values_are_values_like_others():
 
 def test_a_wide_sparse_table_is_explained_within_the_working_memory():
     rng = np.random.default_rng(0)
-    X = sparse.random(11_314, 5_000, 0.01, format="lil", rng=rng)
+    X = sparse.random(11_314, 5_000, 0.01, format="lil", random_state=rng)
     X[:, [0, 1]] = rng.random((11_314, 2)) < 0.3
     X = X.tocsr()
     y = X[:, [0]].toarray().ravel() - 2 * X[:, [1]].toarray().ravel()
