@@ -402,9 +402,7 @@ def confint(importances: Importances, level: float = 0.95) -> Array:
     return np.column_stack([lower if importances.signed else np.maximum(lower, 0), upper])
 
 
-def _jackknife(
-    function: Aggregation, replicates: Array, sample_weight: ArrayLike | None
-) -> Array:
+def _jackknife(function: Aggregation, replicates: Array, sample_weight: ArrayLike | None) -> Array:
     """Aggregated mean replicate (subsets, n_features, n_outputs): of all, then without each."""
     n = len(replicates)
     outputs = []

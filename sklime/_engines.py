@@ -163,9 +163,7 @@ class Local:
         self._uniforms = np.hstack(list(batches))
 
     def explain(self, kernel_width: float) -> Surrogates:
-        fit = partial(
-            _local_rows, self._problem, self._uniforms, self._n_replicates, kernel_width
-        )
+        fit = partial(_local_rows, self._problem, self._uniforms, self._n_replicates, kernel_width)
         return _over_rows(self._problem, fit, self._problem.codes)
 
 
@@ -203,9 +201,7 @@ ENGINES: dict[str, type[Engine]] = {
 }
 
 
-def grow_pool(
-    problem: Problem, pool: Pool | None, num_samples: int, *, sobol: bool = True
-) -> Pool:
+def grow_pool(problem: Problem, pool: Pool | None, num_samples: int, *, sobol: bool = True) -> Pool:
     """Perturbed rows and the model's response for them, by batches that fit in memory.
 
     Parameters
@@ -264,9 +260,7 @@ def grow_twins(
         return twins
     codes = pool.codes[:, new.start : new.stop]
     uniforms = np.random.default_rng([problem.seed, done, 2]).random(codes.shape)
-    rows = neighborhood.redraw(
-        uniforms.reshape(-1, n_features).T, codes.reshape(-1, n_features).T
-    )
+    rows = neighborhood.redraw(uniforms.reshape(-1, n_features).T, codes.reshape(-1, n_features).T)
     response = problem.response(neighborhood.table.gather(rows))
     more = response.reshape(n_replicates, len(new), -1)
     return more if twins is None else np.concatenate([twins, more], axis=1)
