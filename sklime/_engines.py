@@ -1,6 +1,6 @@
 """The engines: ways from a model and its neighbourhood to the LIME weights of many rows."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Protocol
@@ -9,8 +9,9 @@ import numpy as np
 from joblib import cpu_count, effective_n_jobs
 from numpy.typing import NDArray
 from sklearn import get_config
+from sklearn.utils import gen_batches
 from sklearn.utils.parallel import Parallel, delayed
-from threadpoolctl import threadpool_limits
+from threadpoolctl import ThreadpoolController
 
 from ._effects import Effects, fit_effects
 from ._kernel import kernel_moments, kernel_weights
@@ -96,7 +97,8 @@ class Shared:
         self._pool = grow_pool(self._problem, self._pool, num_samples)
 
     def explain(self, kernel_width: float) -> Surrogates:
-        problem, pool, bins = self._problem, self._pool, self._problem.neighborhood.bins
+        problem, pool = self._problem, self._pool
+        bins = problem.neighborhood.bins.without_values()
         if problem.model_regressor is not None:
             fit = partial(fit_regressor, problem.model_regressor, pool, bins, kernel_width)
             return _over_rows(problem, fit, problem.codes)
@@ -142,7 +144,7 @@ class Pairwise:
     def explain(self, kernel_width: float) -> Surrogates:
         problem = self._problem
         memory = _working_memory() / effective_n_jobs(problem.n_jobs)
-        bins = problem.neighborhood.bins
+        bins = problem.neighborhood.bins.without_values()
         fit = partial(pairwise_weights, self.effects, bins, kernel_width, memory)
         return _over_rows(problem, fit, problem.codes)
 
@@ -159,8 +161,8 @@ class Local:
         n_features, seed = self._problem.codes.shape[1], self._problem.seed
         rows = range(n_rows)
         # The same points for every row: its weights do not depend on what else is explained.
-        batches = uniform_batches(n_features, self._n_replicates, rows, n_rows, seed)
-        self._uniforms = np.hstack(list(batches))
+        most = self._n_replicates * n_rows
+        (self._uniforms,) = uniform_batches(n_features, self._n_replicates, rows, most, seed)
 
     def explain(self, kernel_width: float) -> Surrogates:
         fit = partial(_local_rows, self._problem, self._uniforms, self._n_replicates, kernel_width)
@@ -274,31 +276,35 @@ def _local_rows(
     codes: NDArray[np.unsignedinteger],
 ) -> Surrogates:
     """Local surrogates of some rows, by batches of rows whose neighbourhoods fit in memory."""
-    neighborhood = problem.neighborhood
-    n_features, n_rows = uniforms.shape
-    # Rows in the same bin of a column share that column's cells.
-    columns = np.broadcast_to(np.arange(n_features), codes.shape)
-    pairs = np.stack([columns.ravel(), codes.ravel()])
-    (column, code), cell = np.unique(pairs, axis=1, return_inverse=True)
-    cell = cell.reshape(codes.shape)
-    drawn, inside = neighborhood.draw_near(uniforms, column, code, kernel_width)
-    own = neighborhood.bins.own_probabilities(codes)
-    stay, _ = own_bin_odds(own, kernel_width)
-    row_bytes = n_rows * (24 * n_features + 2 * neighborhood.table.row_nbytes)
-    batch = max(1, int(_working_memory() / effective_n_jobs(problem.n_jobs) / row_bytes))
+    neighborhood, bins = problem.neighborhood, problem.neighborhood.bins
+    (n_features, n_rows), n_outputs = uniforms.shape, problem.predictions.shape[1]
+    memory = _working_memory() / effective_n_jobs(problem.n_jobs)
+    row_bytes = n_rows * (24 * n_features + 2 * neighborhood.table.row_nbytes + 40 * n_outputs)
+    batch = max(1, int(memory / row_bytes))
+    # Rows in the same bin of a column share that column's cells, which must fit in memory as well.
+    block, sizes, cell_bytes = len(codes), np.diff(bins.offsets) + 1, 5 * n_rows
+    while block > batch and np.minimum(sizes, block).sum() * cell_bytes > memory / 4:
+        block //= 2
 
-    def explain(start: int) -> Surrogates:
-        near = cell[start : start + batch]
-        rows = drawn[near].transpose(1, 0, 2).reshape(n_features, -1)
-        answer = problem.response(neighborhood.table.gather(rows))
-        shape = (len(near), n_replicates, n_rows // n_replicates, -1)
-        same = inside[near].reshape(len(near), n_features, *shape[1:3]).transpose(0, 2, 1, 3)
-        batch_rows = slice(start, start + batch)
-        return difference_of_means(same, answer.reshape(shape), stay[batch_rows], own[batch_rows])
+    def parts() -> Iterator[Surrogates]:
+        for rows in gen_batches(len(codes), block):
+            columns = np.broadcast_to(np.arange(n_features), codes[rows].shape)
+            pairs = np.stack([columns.ravel(), codes[rows].ravel()])
+            (column, code), cell = np.unique(pairs, axis=1, return_inverse=True)
+            cell = cell.reshape(codes[rows].shape)
+            drawn, inside = neighborhood.draw_near(uniforms, column, code, kernel_width)
+            for some in gen_batches(len(cell), batch):
+                near = cell[some]
+                own = bins.own_probabilities(codes[rows][some])
+                stay, _ = own_bin_odds(own, kernel_width)
+                cells = drawn[near].transpose(1, 0, 2).reshape(n_features, -1)
+                answer = problem.response(neighborhood.table.gather(cells))
+                shape = (len(near), n_replicates, n_rows // n_replicates, -1)
+                same = inside[near].reshape(len(near), n_features, *shape[1:3])
+                same = same.transpose(0, 2, 1, 3)
+                yield difference_of_means(same, answer.reshape(shape), stay, own)
 
-    starts = range(0, len(codes), batch)
-    shape = (n_replicates, *codes.shape, problem.predictions.shape[1])
-    return Surrogates.joined(map(explain, starts), shape)
+    return Surrogates.joined(parts(), (n_replicates, *codes.shape, n_outputs))
 
 
 def pairwise_weights(
@@ -333,14 +339,24 @@ def _over_rows(
     if n_chunks == 1:
         return explain(*arrays)
     chunks = zip(*(np.array_split(array, n_chunks) for array in arrays), strict=True)
-    # Threads that each ran a threaded matrix product would wait for one another.
-    with threadpool_limits(max(1, cpu_count() // n_chunks), user_api="blas"):
-        parts = Parallel(n_jobs=problem.n_jobs, prefer="threads")(
-            delayed(explain)(*chunk) for chunk in chunks
-        )
+    parts = over_workers(problem.n_jobs, [partial(explain, *chunk) for chunk in chunks])
     n_replicates, _, n_features, n_outputs = parts[0].replicates.shape
     shape = (n_replicates, len(arrays[0]), n_features, n_outputs)
     return Surrogates.joined((parts.pop(0) for _ in range(n_chunks)), shape)
+
+
+def over_workers(n_jobs: int | None, tasks: Sequence[Callable[[], Any]]) -> list[Any]:
+    """Results of tasks on joblib's workers.
+
+    A task is a function without arguments: arguments of their own would be put on one worker of a
+    cluster and be lost with it, while a task is sent anew.
+    """
+    blas = ThreadpoolController().select(user_api="blas")
+    # Threads that each ran a threaded matrix product would wait for one another.
+    share = cpu_count() // min(effective_n_jobs(n_jobs), len(tasks))
+    limit = max(1, min([share, *(pool["num_threads"] for pool in blas.info())]))
+    with blas.limit(limits=limit):
+        return list(Parallel(n_jobs=n_jobs, prefer="threads")(delayed(task)() for task in tasks))
 
 
 def _replicates(num_samples: int) -> tuple[int, int]:

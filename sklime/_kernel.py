@@ -119,7 +119,8 @@ def kernel_moments(effects: Effects, codes: Codes, kernel_width: float) -> tuple
                 effect += slices[groups[j]].swapaxes(0, 1) * held[:, None, None]
         square = np.square(effect)
         variance += hold * (1 - hold) * square[here]
-        variance += (1 - hold) * np.tensordot(square, margins[j], axes=(1, 0))
+        # not a matrix product, whose last bits depend on the number of rows
+        variance += (1 - hold) * (square * margins[j][:, None]).sum(axis=1)
     for columns, table in zip(effects.terms, tables, strict=True):
         at = [kernel.bins(codes, j) for j in columns]
         cells = [kernel.groups[bins] for bins in at]

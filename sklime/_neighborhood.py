@@ -6,7 +6,7 @@ through the inverse of the column's distribution function does both, so every va
 is asked about is a value it was trained on.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from itertools import pairwise
 from typing import Any
@@ -52,6 +52,11 @@ class Bins:
     @property
     def n_features(self) -> int:
         return len(self.cuts)
+
+    def without_values(self) -> "Bins":
+        """The bins without cuts and levels, which may be as large as the table."""
+        nothing = (None,) * self.n_features
+        return replace(self, cuts=nothing, levels=nothing)
 
     def encode(self, table: Table) -> NDArray[np.unsignedinteger]:
         """Bin numbers of a table's cells, (n_rows, n_features).

@@ -101,14 +101,14 @@ class Search:
         blocks = [range(start, min(start + width, d)) for start in range(0, d, width)]
         for a, left in enumerate(blocks):
             contrasts, starts, norms = self._encode(left)
-            contrasts *= residual
-            norms *= np.square(residual)
+            weighted = _exact(contrasts * residual)
+            weighted_norms = _exact(norms * np.square(residual))
             for right in blocks[a:]:
                 others, other_starts, other_norms = self._encode(right)
-                totals = np.square(contrasts @ others.T)
+                totals = np.square(weighted @ _exact(others).T)
                 totals = np.add.reduceat(np.add.reduceat(totals, starts, 0), other_starts, 1)
                 block = slice(left.start, left.stop), slice(right.start, right.stop)
-                ratios[block] = totals * inverse(norms @ other_norms.T)
+                ratios[block] = totals * inverse(weighted_norms @ _exact(other_norms).T)
         return [ratios[i, i + 1 :] for i in range(d - 1)]
 
     def _triple_ratios(self, residual: Singles, columns: Sequence[int]) -> list[Singles]:
@@ -137,6 +137,19 @@ class Search:
             contrasts[ends[i] - len(basis) : ends[i]] = basis[:, rows]
             norms[i] = np.square(basis).sum(axis=0)[rows]
         return contrasts, ends - [len(basis) for basis in bases], norms
+
+
+def _exact(factors: Singles) -> Floats:
+    """Factors rounded, each row to its own unit, so that sums of products have no rounding.
+
+    The sums are then the same in any order, and so in any block and on any number of threads.
+    """
+    bits = (53 - (factors.shape[1] - 1).bit_length()) // 2
+    largest = np.abs(factors).max(axis=1, keepdims=True)
+    unit = np.exp2(bits - np.frexp(largest)[1].astype(np.float64))
+    rounded: Floats = np.rint(factors * unit)
+    rounded /= unit
+    return rounded
 
 
 def _contrasts(margin: Floats) -> Singles:

@@ -4,7 +4,7 @@ import warnings
 from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import dataclass
-from functools import wraps
+from functools import partial, wraps
 from inspect import signature
 from types import MethodType
 from typing import Any, ClassVar
@@ -26,7 +26,6 @@ from sklearn.utils import (
 from sklearn.utils._param_validation import HasMethods
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import (
     _check_method_params,
     _check_sample_weight,
@@ -36,6 +35,7 @@ from sklearn.utils.validation import (
 )
 
 from ._callbacks import CallbackSupportMixin, Task
+from ._engines import over_workers
 from ._explain import explain
 from ._explanations import Explanations
 from ._importance import PARAMETERS, row_spread
@@ -358,22 +358,24 @@ class LimeImportanceWrapper(CallbackSupportMixin, MetaEstimatorMixin, BaseEstima
         explaining = task.part("explain", max_subtasks=len(splits), sequential_subtasks=False)
         # The folds' tasks are made here: workers must not change what they are sent.
         tasks = [explaining.part("fit-fold", task_id=i) for i in range(len(splits))]
-        with explaining.run(X, y):
-            return Parallel(n_jobs=self.n_jobs, prefer="threads")(
-                delayed(_fit_and_explain)(
-                    clone(self.estimator),
-                    X,
-                    y,
-                    sample_weight,
-                    routed.estimator.fit,
-                    train,
-                    {**settings, "random_state": int(seed), "n_jobs": 1},
-                    task=fold,
-                    candidates=test,
-                    classes=classes,
-                )
-                for (train, test), seed, fold in zip(splits, seeds, tasks, strict=True)
+        jobs = [
+            partial(
+                _fit_and_explain,
+                clone(self.estimator),
+                X,
+                y,
+                sample_weight,
+                routed.estimator.fit,
+                train,
+                {**settings, "random_state": int(seed), "n_jobs": 1},
+                task=fold,
+                candidates=test,
+                classes=classes,
             )
+            for (train, test), seed, fold in zip(splits, seeds, tasks, strict=True)
+        ]
+        with explaining.run(X, y):
+            return over_workers(self.n_jobs, jobs)
 
     def _keep(self, estimator: Any, X: Any, folds: list["_Fold"]) -> None:
         """Set every fitted attribute, now that nothing can fail any more."""

@@ -1,4 +1,4 @@
-"""Intermediate arrays stay within scikit-learn's working_memory, however large the table."""
+"""Peaks of memory beyond the input and the result stay under scikit-learn's working_memory."""
 
 import tracemalloc
 
@@ -6,69 +6,92 @@ import numpy as np
 import pytest
 from sklearn import config_context
 
-from sklime import _engines, lime_importance
+from sklime import _surrogate, lime_importance
 
-BOUND = 64  # MiB
+MIB = 2**20
+BOUND = 64
 
-
-class Sum:
-    """A model that costs nothing, and keeps the size of the largest table it is given."""
-
-    def __init__(self):
-        self.largest = 0
-
-    def predict(self, X):
-        self.largest = max(self.largest, X.nbytes)
-        return X[:, 0] + X[:, 1] * X[:, 2]
-
-
-# At once, the kernel weights of all rows, the pool as a table, or all neighbourhoods would take
-# several times the bound.
-TABLES = {
-    "shared, many rows": (20_000, 50, {"engine": "shared"}),
-    "shared, many columns": (200, 2000, {"engine": "shared"}),
-    "pairwise, many rows": (20_000, 50, {"engine": "pairwise", "kernel_width": 0.4}),
-    "pairwise, many columns": (200, 1000, {"engine": "pairwise", "kernel_width": 0.4}),
-    "local, many columns": (60, 500, {"engine": "local", "kernel_width": 0.4}),
+# rows, columns, outputs, and what to do with them; each takes far more memory when done at once
+CASES = {
+    "shared, many rows": (
+        (12_000, 20, 1),
+        {"engine": "shared", "kernel_width": 1.0, "num_samples": 4096, "max_samples": None},
+    ),
+    "shared, many rows, two workers": (
+        (12_000, 20, 1),
+        {"engine": "shared", "num_samples": 16_384, "max_samples": None, "n_jobs": 2},
+    ),
+    "shared, many columns": ((100, 1500, 1), {"engine": "shared"}),
+    "shared, many outputs": (
+        (2200, 20, 8),
+        {"engine": "shared", "kernel_width": 1.0, "max_samples": None},
+    ),
+    "pairwise, many rows": (
+        (30_000, 40, 1),
+        {"engine": "pairwise", "num_samples": 1000, "max_samples": None},
+    ),
+    "pairwise, many columns": ((100, 600, 1), {"engine": "pairwise"}),
+    "pairwise, many outputs": (
+        (5000, 40, 16),
+        {"engine": "pairwise", "num_samples": 1000, "max_samples": None},
+    ),
+    "local, many rows": (
+        (3000, 20, 1),
+        {"engine": "local", "num_samples": 128, "max_samples": None},
+    ),
+    "local, many columns": ((100, 400, 1), {"engine": "local"}),
+    "local, many outputs": ((100, 20, 150), {"engine": "local", "max_samples": 60}),
+    "local, many levels": (
+        (200, 40, 1),
+        {
+            "engine": "local",
+            "num_samples": 4096,
+            "max_samples": None,
+            "categorical_features": range(40),
+        },
+    ),
+    "local, two workers": (
+        (500, 100, 1),
+        {"engine": "local", "num_samples": 256, "max_samples": None, "n_jobs": 2},
+    ),
 }
 
 
-def peak(name, *, bound=BOUND):
-    """MiB at the peak beyond the table and what is returned, and in the largest prediction."""
-    n_rows, n_features, options = TABLES[name]
-    X = np.random.default_rng(0).standard_normal((n_rows, n_features))
-    model = Sum()
-    with config_context(working_memory=bound):
+class Linear:
+    """A model that needs hardly any memory of its own, and remembers the largest question."""
+
+    def __init__(self, n_columns, n_outputs):
+        self.coef = np.zeros((n_columns, n_outputs))
+        self.coef[:5] = np.linspace(1, 2, n_outputs)
+        self.most = 0
+
+    def predict(self, X):
+        self.most = max(self.most, X.nbytes)
+        return X @ self.coef
+
+
+def explain(case, working_memory):
+    """MiB at the peak beyond the result, and in the largest table that the model was given."""
+    (n, d, k), params = CASES[case]
+    X = np.random.default_rng(0).normal(size=(n, d))
+    model = Linear(d, k)
+    with config_context(working_memory=working_memory):
         tracemalloc.start()
-        try:
-            result = lime_importance(model, X, max_samples=None, random_state=0, **options)
-            _, most = tracemalloc.get_traced_memory()
-        finally:
-            tracemalloc.stop()
-    explanations = result.explanations
-    arrays = (
-        explanations.weights,
-        explanations.replicates,
-        explanations.data,
-        result.importances,
-    )
-    returned = sum(array.nbytes for array in arrays)
-    return (most - returned) / 2**20, model.largest / 2**20
+        result = lime_importance(model, X, random_state=0, **params)
+        _, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+    arrays = [*vars(result.explanations).values(), result.importances]
+    returned = sum(array.nbytes for array in arrays if isinstance(array, np.ndarray))
+    return (peak - returned) / MIB, model.most / MIB
 
 
-@pytest.mark.filterwarnings("ignore::sklime.exceptions.LowFidelityWarning")
-@pytest.mark.filterwarnings("ignore::sklime.exceptions.HigherOrderWarning")
-@pytest.mark.parametrize("name", TABLES)
-def test_the_peak_stays_below_working_memory(name):
-    most, largest_prediction = peak(name)
-    assert most < BOUND
-    assert largest_prediction < BOUND
-
-
-@pytest.mark.filterwarnings("ignore::sklime.exceptions.LowFidelityWarning")
-@pytest.mark.parametrize("name", ["shared, many columns", "local, many columns"])
-def test_the_bound_is_what_keeps_the_peak_low(name, monkeypatch):
-    monkeypatch.setattr(_engines, "_working_memory", lambda: 2.0**31)
-    most, largest_prediction = peak(name)
-    assert most > 1.5 * BOUND
-    assert largest_prediction > 1.5 * BOUND
+@pytest.mark.parametrize("case", CASES)
+def test_the_working_memory_bounds_the_peak_and_what_the_model_is_asked(case, monkeypatch):
+    peak, asked = explain(case, BOUND)
+    assert peak < BOUND
+    assert asked < BOUND / 2
+    # the work is large enough to tell
+    monkeypatch.setattr(_surrogate, "_MOST_MEMORY", 1e12)
+    unbounded_peak, asked_at_once = explain(case, 2**20)
+    assert unbounded_peak > 1.2 * BOUND
+    assert asked_at_once >= 2 * asked or "columns" not in case
