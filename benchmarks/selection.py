@@ -267,7 +267,7 @@ def table(records: list[Record], figure: str, by: str = "heading", digits: int =
         cells = [f"**{text}**" if first else text for text, first in zip(texts, won, strict=True)]
         lines.append(f"| {method} | " + " | ".join(cells) + " |")
     ranked = sorted(wins.items(), key=lambda win: -win[1])
-    where = ", ".join(f"{method} in {n}" for method, n in ranked if n)
+    where = "; ".join(f"{method} in {n}" for method, n in ranked if n)
     return [*lines, "", f"Best, or level with the best: {where}."]
 
 

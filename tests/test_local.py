@@ -3,6 +3,8 @@
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
+from scipy.optimize import brentq
+from scipy.stats import binom
 from sklearn.datasets import load_iris
 from sklearn.ensemble import HistGradientBoostingRegressor, RandomForestClassifier
 
@@ -132,6 +134,25 @@ def test_every_width_has_neighbourhoods_of_its_own():
     alone = explain(model, X, kernel_width=0.4, max_samples=10, num_samples=64)
     assert_array_equal(narrow.explanations.replicates, alone.explanations.replicates)
     assert narrow.importances_mean[0] > wide.importances_mean[0]
+
+
+def effective_share(kernel_width, n_features):
+    """Squared mean of the kernel over its mean square, where all columns are cut at quartiles."""
+    outside = np.arange(n_features + 1)
+    chance = binom.pmf(outside, n_features, 3 / 4)
+    kernel = np.exp(-outside / (2 * kernel_width**2))
+    return (chance @ kernel) ** 2 / (chance @ kernel**2)
+
+
+@pytest.mark.parametrize("share", [0.05, 0.099, 0.101, 0.2])
+def test_auto_is_the_shared_engine_from_a_tenth_of_its_pool_on(share):
+    X = normal()
+    width = brentq(lambda width: effective_share(width, 5) - share, 0.2, 5)
+    explanations = explain(
+        Function(lambda X: X[:, 0]), X, engine="auto", kernel_width=width, num_samples=64
+    ).explanations
+    assert explanations.effective_sample_size == pytest.approx(share)
+    assert explanations.engine == ("shared" if share > 0.1 else "pairwise")
 
 
 @pytest.mark.parametrize(

@@ -17,11 +17,11 @@ CASES = {
         (12_000, 20, 1),
         {"engine": "shared", "kernel_width": 1.0, "num_samples": 4096, "max_samples": None},
     ),
-    "shared, many rows, two workers": (
+    "shared, many rows, four workers": (
         (12_000, 20, 1),
-        {"engine": "shared", "num_samples": 16_384, "max_samples": None, "n_jobs": 2},
+        {"engine": "shared", "num_samples": 16_384, "max_samples": None, "n_jobs": 4},
     ),
-    "shared, many columns": ((100, 1500, 1), {"engine": "shared"}),
+    "shared, many columns": ((100, 1500, 1), {"engine": "shared", "kernel_width": 1.0}),
     "shared, many outputs": (
         (2200, 20, 8),
         {"engine": "shared", "kernel_width": 1.0, "max_samples": None},
@@ -50,9 +50,9 @@ CASES = {
             "categorical_features": range(40),
         },
     ),
-    "local, two workers": (
+    "local, four workers": (
         (500, 100, 1),
-        {"engine": "local", "num_samples": 256, "max_samples": None, "n_jobs": 2},
+        {"engine": "local", "num_samples": 256, "max_samples": None, "n_jobs": 4},
     ),
 }
 
