@@ -105,7 +105,7 @@ def main() -> None:
     by_problem: dict[str, list[dict[str, float]]] = {}
     for name, found in errors():
         by_problem.setdefault(name, []).append(found)
-    print("\n### what helps\n\nRelative error of the weights at width 0.4, HistGradientBoosting; ")
+    print("\n### what helps\n\nRelative error of the weights at width 0.4, HistGradientBoosting;")
     print(f"means over {SEEDS} seeds of data, model and pool.\n")
     print("| variant | " + " | ".join(by_problem) + " | mean |")
     print("|" + "---|" * (len(by_problem) + 2))
