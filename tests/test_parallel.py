@@ -20,6 +20,7 @@ from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 from threadpoolctl import ThreadpoolController, threadpool_limits
 
 from sklime import LimeImportanceWrapper, _engines, lime_importance
+from sklime._search import _exact
 
 # distributed, of a disk that is busy for a second when a cluster starts
 pytestmark = pytest.mark.filterwarnings("ignore:Creating scratch directories:UserWarning")
@@ -157,6 +158,19 @@ def test_blocks_of_a_search_for_pairs_give_the_same_bits(seed):
     assert len(whole.explanations.top_interactions(2)) == 2
     with sklearn.config_context(working_memory=0.01):  # a column at a time
         assert_same(explain(Products(), X, "pairwise"), whole, "pairwise")
+
+
+def test_sums_of_a_search_for_pairs_have_no_order():
+    left, right = np.random.default_rng(0).standard_normal((2, 4, 3000)).astype(np.float32)
+    left[0] *= 1e-9  # each row has its own unit
+    sums = _exact(left) @ _exact(right).T
+    size = np.outer(*(np.linalg.norm(factors, axis=1) for factors in (left, right)))
+    error = sums - left.astype(np.float64) @ right.T.astype(np.float64)
+    assert (np.abs(error) < 1e-6 * size).all()
+    for seed in range(5):
+        order = np.random.default_rng(seed).permutation(3000)
+        products = _exact(left[:, order])[:, None] * _exact(right[:, order])
+        assert_allclose(np.cumsum(products, axis=-1)[..., -1], sums, rtol=0)
 
 
 @pytest.mark.parametrize("way", WAYS)
