@@ -9,6 +9,7 @@ import warnings
 from typing import Any
 
 import numpy as np
+from selection import margin
 from sklearn.ensemble import HistGradientBoostingRegressor
 from sklearn.inspection import permutation_importance
 from sklearn.neural_network import MLPRegressor
@@ -29,11 +30,6 @@ def target(name: str, X: np.ndarray) -> np.ndarray:
     return X[:, :4] @ [2.0, 1.0, 0.6, 0.3]
 
 
-def margin(importances: np.ndarray, n_true: int) -> float:
-    gap = importances[:n_true].min() - importances[n_true:].max()
-    return float(gap / importances.max())
-
-
 def margins(name: str, make: Any, seed: int) -> list[float]:
     X = np.random.default_rng(seed).normal(size=(1000, 20))
     y = target(name, X)
@@ -42,7 +38,7 @@ def margins(name: str, make: Any, seed: int) -> list[float]:
     local = lime_importance(model, X, kernel_width=WIDTHS, engine="local", random_state=seed)
     permuted = permutation_importance(model, X, y, random_state=seed).importances_mean
     every = [shared, *(result.importances_mean for result in local), permuted]
-    return [margin(importances, TRUE[name]) for importances in every]
+    return [margin(importances, list(range(TRUE[name]))) for importances in every]
 
 
 def main() -> None:

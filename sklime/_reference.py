@@ -87,7 +87,7 @@ class _Places(BaseDiscretizer):
     """A discretizer of bin numbers that gives back places in the columns' distributions."""
 
     def __init__(self, bins: Bins) -> None:
-        self._start = [np.cumsum(p) - p for p in np.split(bins.probabilities, bins.offsets[1:-1])]
+        self._start = np.split(bins.starts, bins.offsets[1:-1])
         self._share = np.split(bins.probabilities, bins.offsets[1:-1])
         self.names: dict[int, list[str]] = {}
         self.lambdas: dict[int, Any] = {}

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from agreement import squared_error
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.optimize import brentq
 from scipy.stats import binom
@@ -35,12 +36,6 @@ def explain(model, X, **options):
 def by_level(X):
     """A function of a category of four levels, in column 0, and of numbers."""
     return np.where(X[:, 0] == 2, X[:, 1], -X[:, 2]) + X[:, 3] ** 2
-
-
-def squared_error(one, other):
-    """Mean squared difference in units of what the spread of the replicates lets expect."""
-    variance = sum(each.replicates.var(axis=0, ddof=1).mean() / 4 for each in (one, other))
-    return np.square(one.weights - other.weights).mean() / variance
 
 
 @pytest.mark.parametrize("kernel_width", [0.7, 1.2, 3.0])

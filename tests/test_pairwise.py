@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import shap
+from agreement import squared_error
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.ensemble import HistGradientBoostingRegressor
 
@@ -46,12 +47,6 @@ def boosted():
     X = normal(8, 1000)
     y = np.where(X[:, 0] > 0, X[:, 1], X[:, 2]) + X[:, 3] * X[:, 4]
     return HistGradientBoostingRegressor(random_state=0).fit(X, y), X
-
-
-def squared_error(one, other):
-    """Mean squared difference in units of what the spread of the replicates lets expect."""
-    variance = sum(each.replicates.var(axis=0, ddof=1).mean() / 4 for each in (one, other))
-    return np.square(one.weights - other.weights).mean() / variance
 
 
 def test_at_the_default_width_it_is_the_shared_engine_within_the_error(boosted):
