@@ -24,9 +24,9 @@ PRIME = 43  # an orthogonal array of strength 2 has the square of a prime number
 draw = _engines.uniform_batches
 
 
-def prototype_shares(ratios: list[Any], freedom: list[Any]) -> list[Any]:
+def prototype_shares(counts: np.ndarray, freedoms: np.ndarray) -> np.ndarray:
     """Shrinkage of each table by itself, by twice the noise that it has."""
-    return [np.maximum(0, 1 - 2 / np.maximum(ratio, 1e-9)).astype(np.float32) for ratio in ratios]
+    return np.broadcast_to(np.maximum(0, 1 - 2 / _search._RATIOS), counts.shape)
 
 
 def another_design(make: Callable[..., qmc.QMCEngine]) -> Callable[..., Iterator[np.ndarray]]:

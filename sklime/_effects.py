@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from ._search import Search
 from ._terms import (
+    Binned,
     Codes,
     Columns,
     Floats,
@@ -28,6 +29,7 @@ from ._terms import (
 
 MAX_GROUPS = 10  # of a column's bins, in the tables of its interactions
 MAX_TRIPLE_COLUMNS = 30  # columns among which triples are searched for, the most active
+PASSES = 2  # over the main effects; the second takes their noise off one another
 SEARCHES = (2, 2, 3)  # orders; the second search for pairs sees what stronger pairs hid
 WORKING_MEMORY = 2**26  # bytes
 
@@ -141,13 +143,13 @@ def fit_effects(
     """
     rows = Rows(sobol_response, random_response)
     within = rows.average_twins(twin_response)
-    codes = _by_column(sobol_codes, random_codes)
-    mains = _fit_mains(rows, codes, np.split(probabilities, offsets[1:-1]))
-    beyond_mains = rows.variance(rows.random) + rows.share_of_twins * within / 2
-    groups = [_groups(term) for term in mains]
-    terms = _fit_interactions(rows, mains, groups, shrinkage, working_memory)
+    codes, margins = (sobol_codes, random_codes), np.split(probabilities, offsets[1:-1])
+    by_random, by_sobol, beyond = _fit_mains(rows, Binned(codes), margins)
+    beyond += rows.share_of_twins * within / 2
+    groups = [_groups(term) for term in by_sobol]
+    terms = _fit_interactions(rows, by_sobol, codes, groups, shrinkage, working_memory)
 
-    main = np.concatenate([term.estimate(rows, rows.sobol) for term in mains], axis=1)
+    main = np.concatenate([term.estimate(rows, rows.sobol) for term in by_random], axis=1)
     tables = [term.estimate(rows, rows.all) for term in terms]
     noise = rows.variance(rows.all) / rows.count(rows.all)
     term_variances = np.zeros((len(terms), len(noise)))
@@ -157,8 +159,7 @@ def fit_effects(
     error = probabilities[:, None] * square_error_of_mean(main)
     main_variance = probabilities @ np.square(main.mean(axis=0)) - error.sum(axis=0)
     pair_variance = term_variances[[len(term.columns) == 2 for term in terms]].sum(axis=0)
-    error_of_fit = np.repeat([term.signal for term in mains], np.diff(offsets)) @ error
-    higher = beyond_mains - error_of_fit - pair_variance - within
+    higher = beyond - pair_variance - within
     variances = np.stack([main_variance, pair_variance, higher, within])
     return Effects(
         offsets=offsets,
@@ -177,32 +178,56 @@ def fit_effects(
     )
 
 
-def _by_column(sobol: Codes, random: Codes) -> list[Codes]:
-    """Bins of all rows for each column, (R, m), in the smallest type that holds them."""
-    replicates, first, d = sobol.shape
-    codes = np.empty(
-        (d, replicates, first + random.shape[1]),
-        dtype=np.min_scalar_type(max(sobol.max(), random.max())),
+def _fit_mains(
+    rows: Rows, codes: Binned, margins: Sequence[Floats]
+) -> tuple[list[Term], list[Term], Floats]:
+    """Main effects that come off each half of the rows, as the other half shows them.
+
+    Main effects fitted to all Sobol rows at once would have errors in common between replicates,
+    and explain more of these rows than of others, where columns are many. So the random rows tell
+    what to expect, only to make less noise of what is left of the Sobol rows; and these correct
+    it, each replicate for itself.
+
+    Returns
+    -------
+    by_random, by_sobol : lists of d Terms
+        Main effects by the random rows, which come off the Sobol rows, and these together with
+        what is left of the Sobol rows, which come off the random rows. Both are shrunk.
+    beyond : ndarray of shape (K,)
+        Variance of the random rows that is not main effects.
+    """
+    by_random, by_sobol = (
+        [Term((j,), codes, margins, len(rows.scale)) for j in range(len(margins))] for _ in range(2)
     )
-    codes[:, :, :first] = np.moveaxis(sobol, -1, 0)
-    codes[:, :, first:] = np.moveaxis(random, -1, 0)
-    return list(codes)
+    response = rows.residual[:, :, rows.random].copy()
+
+    def estimate(term: Term) -> Floats:
+        return term.estimate(rows, rows.random).mean(axis=0)
+
+    order = sorted(by_random, key=lambda term: -term.variance(estimate(term)).sum())
+    for _ in range(PASSES):
+        noise = rows.variance(rows.random) / rows.count(rows.random)
+        for term in order:
+            term.move(rows, _shrunk(term, estimate(term), noise))
+    rows.residual[:, :, rows.random] = response
+
+    error = np.zeros(len(rows.scale))
+    for first, term in zip(by_random, by_sobol, strict=True):
+        replicates = first.estimate(rows, rows.sobol)
+        error += term.probabilities @ square_error_of_mean(replicates)
+        term.move(rows, replicates.mean(axis=0), rows.random)
+    # The square of an estimate is too large by its error.
+    beyond = rows.variance(rows.random) - error
+    noise = error / max(1, sum(term.freedom for term in by_sobol))
+    for term in by_sobol:
+        term.move(rows, _shrunk(term, term.table, noise), rows.random)
+    return by_random, by_sobol, beyond
 
 
-def _fit_mains(rows: Rows, codes: Sequence[Codes], margins: Sequence[Floats]) -> list[Term]:
-    """Main effects from the Sobol rows less the noise in them, to take their variance away."""
-    terms = [Term((j,), codes, margins, len(rows.scale)) for j in range(len(margins))]
-    noise = rows.variance(rows.sobol).sum() / rows.count(rows.sobol)
-    for term in sorted(terms, key=lambda term: -_total(term, rows)):
-        total = _total(term, rows)
-        term.signal = max(0.0, 1 - noise * term.freedom / total) if total > 0 else 0.0
-        term.fit(rows, rows.sobol)
-    return terms
-
-
-def _total(term: Term, rows: Rows) -> float:
-    """Variance of a term's estimate from the Sobol rows, over all outputs."""
-    return float(term.variance(term.estimate(rows, rows.sobol).mean(axis=0)).sum())
+def _shrunk(term: Term, table: Floats, noise: Floats) -> Floats:
+    """A table times the share of its variance, over all outputs, that is not noise."""
+    total = term.variance(table).sum()
+    return table * max(0.0, 1 - term.freedom * noise.sum() / total) if total > 0 else table
 
 
 def _groups(main: Term) -> Ints:
@@ -222,28 +247,26 @@ def _groups(main: Term) -> Ints:
 def _fit_interactions(
     rows: Rows,
     mains: Sequence[Term],
+    bins: Sequence[Codes],
     groups: Sequence[Ints],
     shrinkage: bool,
     working_memory: int,
 ) -> list[Term]:
     """Interactions with signal, searched for in the random rows and fitted together on all."""
-    codes = [
-        own.astype(np.uint8)[term.cells] if len(own) > MAX_GROUPS else term.cells
-        for term, own in zip(mains, groups, strict=True)
-    ]
+    codes = Binned(bins, groups)
     margins = [
         merged_margin(term.probabilities, own) for term, own in zip(mains, groups, strict=True)
     ]
     share_random = rows.count(rows.random) / rows.count(rows.all)
-    search = Search(rows, codes, margins, working_memory)
+    search = Search(rows, Binned(bins[1:], groups), margins, working_memory)
     terms: dict[Columns, Term] = {}
     for order in SEARCHES:
         if not shrinkage:
-            signal = dict.fromkeys(itertools.combinations(range(len(codes)), order), 1.0)
+            signal = dict.fromkeys(itertools.combinations(range(len(mains)), order), 1.0)
         elif order == 2:
             signal = search.pairs(terms)
         else:
-            signal = search.triples(_most_active([*mains, *terms.values()], len(codes)))
+            signal = search.triples(_most_active([*mains, *terms.values()], len(mains)))
         for columns in [c for c in terms if len(c) == order and c not in signal]:
             terms.pop(columns).move(rows, np.zeros((1, len(rows.scale))))
         for columns, share in signal.items():
@@ -251,7 +274,8 @@ def _fit_interactions(
                 terms[columns] = Term(columns, codes, margins, len(rows.scale))
             # signal was measured on the random rows; all rows carry less noise
             terms[columns].signal = share / (share + (1 - share) * share_random)
-            terms[columns].fit(rows, rows.all)
+            estimate = terms[columns].estimate(rows, rows.all).mean(axis=0)
+            terms[columns].move(rows, terms[columns].signal * estimate)
     return [terms[columns] for columns in sorted(terms, key=lambda c: (len(c), c))]
 
 

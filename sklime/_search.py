@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import reduce
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from ._terms import Codes, Columns, Floats, Ints, Rows, Term, inverse
+from ._terms import Binned, Columns, Floats, Ints, Rows, Term, inverse
 
 Singles = NDArray[np.float32]
+Tables = tuple[Ints, NDArray[np.floating[Any]]]  # their columns, (n, order), and ratios of variance
 
 MAX_TERMS = 1000  # interactions kept of each order, the strongest
 LEAST_SIGNAL = 0.1  # share of a table's variance that must be signal for it to be kept
+_STEPS = 128  # of the variance of a table over that of its noise, in a factor of e
+_RATIOS = np.exp(np.arange(-14 * _STEPS, 14 * _STEPS + 1) / _STEPS)
 NULL_TERMS = 10  # tables without effect that the prior of effects counts on top of those seen
 
 
@@ -26,59 +30,45 @@ class Search:
     """
 
     def __init__(
-        self, rows: Rows, codes: Sequence[Codes], margins: Sequence[Floats], working_memory: int
+        self, rows: Rows, codes: Binned, margins: Sequence[Floats], working_memory: int
     ) -> None:
-        self.rows, self.working_memory = rows, working_memory
-        self.codes = [column[:, rows.random] for column in codes]
+        self.rows, self.codes, self.working_memory = rows, codes, working_memory
         self.bases = [_contrasts(margin) for margin in margins]
-        self.ranks = np.array([np.count_nonzero(margin) - 1 for margin in margins], np.int32)
+        self.ranks = np.array([np.count_nonzero(margin) - 1 for margin in margins])
 
     def pairs(self, terms: dict[Columns, Term]) -> dict[Columns, float]:
         """Pairs with signal, those of most first. Terms are pairs found before."""
-        fitted = {}
-        for columns, term in terms.items():
-            estimate = term.estimate(self.rows, self.rows.random).mean(axis=0)
-            fitted[columns] = term.variance(estimate) / term.freedom
         noise = self.rows.variance(self.rows.random) / self.rows.count(self.rows.random)
+        fitted = {
+            columns: term.variance(term.estimate(self.rows, self.rows.random).mean(axis=0))
+            * inverse(term.freedom * noise)
+            for columns, term in terms.items()
+        }
 
-        def ratios(k: int) -> list[Singles]:
-            ratios = self._pair_ratios(self._residual(k))
-            for (i, j), variance in fitted.items():
-                ratios[i][j - i - 1] = variance[k] * inverse(noise)[k]
-            return ratios
+        def tables(k: int) -> Iterator[Tables]:
+            before = {columns: ratio[k] for columns, ratio in fitted.items()}
+            return self._pair_tables(self._residual(k), before)
 
-        d = len(self.codes)
-        families = [
-            np.stack([np.full(d - 1 - i, i), np.arange(i + 1, d)], axis=1).astype(np.uint16)
-            for i in range(d - 1)
-        ]
-        return self._found(families, ratios)
+        return self._found(2, tables)
 
     def triples(self, columns: Sequence[int]) -> dict[Columns, float]:
         """Triples of these columns with signal, those of most first."""
-        families = [
-            np.array([(j, *pair) for pair in itertools.combinations(columns[i:], 2)], np.uint16)
-            for i, j in enumerate(columns[:-2], start=1)
-        ]
         # Threads gain little in products so small, and lose much where the cores are busy.
         with threadpool_limits(1, user_api="blas"):
-            return self._found(families, lambda k: self._triple_ratios(self._residual(k), columns))
+            return self._found(3, lambda k: self._triple_tables(self._residual(k), columns))
 
-    def _found(
-        self, families: Sequence[NDArray[np.uint16]], ratios: Callable[[int], list[Singles]]
-    ) -> dict[Columns, float]:
-        """Interactions with signal in the output where they have most.
-
-        A family holds the columns of those interactions whose first column is the same.
-        """
-        freedom = [self.ranks[family].prod(axis=1, dtype=np.int32) for family in families]
+    def _found(self, order: int, tables: Callable[[int], Iterator[Tables]]) -> dict[Columns, float]:
+        """Interactions with signal in the output where they have most."""
+        freedoms = np.unique(reduce(np.multiply.outer, [np.unique(self.ranks)] * order))
         found: dict[Columns, float] = {}
         for k in self._outputs():
-            for family, shares in zip(families, _signal_shares(ratios(k), freedom), strict=True):
-                for i in np.flatnonzero(shares > LEAST_SIGNAL):
-                    columns = tuple(family[i].tolist())
-                    found[columns] = max(float(shares[i]), found.get(columns, 0.0))
-        return dict(sorted(found.items(), key=lambda item: -item[1])[:MAX_TERMS])
+            tally = _Tally(freedoms, order)
+            for columns, ratios in tables(k):
+                tally.add(columns, self.ranks[columns].prod(axis=1), ratios)
+            for term, share in tally.shares():
+                if share > LEAST_SIGNAL:
+                    found[term] = max(share, found.get(term, 0.0))
+        return dict(sorted(found.items(), key=lambda item: (-item[1], item[0]))[:MAX_TERMS])
 
     def _outputs(self) -> list[int]:
         """Outputs to search: those that vary, and not the second of two mirrored classes."""
@@ -92,13 +82,12 @@ class Search:
     def _residual(self, k: int) -> Singles:
         return self.rows.residual[k][:, self.rows.random].ravel().astype(np.float32)
 
-    def _pair_ratios(self, residual: Singles) -> list[Singles]:
-        """Variance over that of noise of each column's tables with the columns after it."""
-        d = len(self.codes)
-        ratios = np.zeros((d, d), dtype=np.float32)
-        most = max(len(basis) for basis in self.bases)
+    def _pair_tables(self, residual: Singles, fitted: dict[Columns, float]) -> Iterator[Tables]:
+        """Variance over that of noise of the table of every pair, by blocks of columns."""
+        d, most = len(self.bases), max(len(basis) for basis in self.bases)
         width = max(1, self.working_memory // (64 * residual.size * (most + 1)))
         blocks = [range(start, min(start + width, d)) for start in range(0, d, width)]
+        known = np.array(list(fitted), dtype=np.intp).reshape(-1, 2)
         for a, left in enumerate(blocks):
             contrasts, starts, norms = self._encode(left)
             weighted = _exact(contrasts * residual)
@@ -107,15 +96,18 @@ class Search:
                 others, other_starts, other_norms = self._encode(right)
                 totals = np.square(weighted @ _exact(others).T)
                 totals = np.add.reduceat(np.add.reduceat(totals, starts, 0), other_starts, 1)
-                block = slice(left.start, left.stop), slice(right.start, right.stop)
-                ratios[block] = totals * inverse(weighted_norms @ _exact(other_norms).T)
-        return [ratios[i, i + 1 :] for i in range(d - 1)]
+                ratios = totals * inverse(weighted_norms @ _exact(other_norms).T)
+                first = np.array([left.start, right.start])
+                inside = ((known >= first) & (known < [left.stop, right.stop])).all(axis=1)
+                for pair in known[inside]:
+                    ratios[tuple(pair - first)] = fitted[tuple(pair.tolist())]
+                at = np.argwhere(np.less.outer(left, right))
+                yield at + first, ratios[tuple(at.T)]
 
-    def _triple_ratios(self, residual: Singles, columns: Sequence[int]) -> list[Singles]:
-        """The same of each of the columns with the pairs of columns after it."""
+    def _triple_tables(self, residual: Singles, columns: Sequence[int]) -> Iterator[Tables]:
+        """The same for every triple, by its first column."""
         contrasts, starts, norms = self._encode(columns)
         ends = np.append(starts, len(contrasts))
-        ratios = []
         for i in range(len(columns) - 2):
             own = contrasts[ends[i] : ends[i + 1]] * residual
             others, first = contrasts[ends[i + 1] :], starts[i + 1 :] - ends[i + 1]
@@ -123,19 +115,19 @@ class Search:
             totals = np.add.reduceat(np.add.reduceat(totals, first, 0), first, 1)
             noise = (norms[i + 1 :] * (norms[i] * np.square(residual))) @ norms[i + 1 :].T
             after = np.triu_indices(len(first), 1)
-            ratios.append(totals[after] * inverse(noise[after]))
-        return ratios
+            at = np.stack([np.full(len(after[0]), i), *(i + 1 + side for side in after)], axis=1)
+            yield np.asarray(columns)[at], totals[after] * inverse(noise[after])
 
     def _encode(self, columns: Sequence[int]) -> tuple[Singles, Ints, Singles]:
         """Contrasts of the columns' bins by row, the first of each, and their squared norms."""
-        bases = [self.bases[j] for j in columns]
+        bases, n_rows = [self.bases[j] for j in columns], self.rows.count(self.rows.random)
         ends = np.cumsum([len(basis) for basis in bases])
-        contrasts = np.empty((ends[-1], self.codes[0].size), dtype=np.float32)
-        norms = np.empty((len(bases), self.codes[0].size), dtype=np.float32)
+        contrasts = np.empty((ends[-1], n_rows), dtype=np.float32)
+        norms = np.empty((len(bases), n_rows), dtype=np.float32)
         for i, (j, basis) in enumerate(zip(columns, bases, strict=True)):
-            rows = self.codes[j].ravel()
-            contrasts[ends[i] - len(basis) : ends[i]] = basis[:, rows]
-            norms[i] = np.square(basis).sum(axis=0)[rows]
+            bins = self.codes[j].ravel()
+            contrasts[ends[i] - len(basis) : ends[i]] = basis[:, bins]
+            norms[i] = np.square(basis).sum(axis=0)[bins]
         return contrasts, ends - [len(basis) for basis in bases], norms
 
 
@@ -168,29 +160,68 @@ def _contrasts(margin: Floats) -> Singles:
     return basis
 
 
-def _signal_shares(ratios: list[Singles], freedom: Sequence[NDArray[np.int32]]) -> list[Singles]:
-    """Expected share of signal in the variance of each table: empirical Bayes over all tables.
+class _Tally:
+    """Tables by kind, and the strongest ones of each number of degrees of freedom.
+
+    Millions of tables are of a few thousand kinds: degrees of freedom and rounded logarithm of the
+    ratio. Of as many degrees of freedom, a stronger table has the larger share of signal.
+    """
+
+    def __init__(self, freedoms: Ints, order: int) -> None:
+        self._freedoms = freedoms
+        self._counts = np.zeros((len(freedoms), len(_RATIOS)))
+        self._weakest = np.zeros(len(freedoms))  # ratios below this one are not kept
+        self._rows, self._columns = np.empty(0, np.intp), np.empty((0, order), np.intp)
+        self._ratios = np.empty(0)
+
+    def add(self, columns: Ints, freedom: Ints, ratios: NDArray[np.floating[Any]]) -> None:
+        """Count tables of these columns, (n, order), and keep them if they are strong."""
+        rows = np.searchsorted(self._freedoms, freedom)
+        np.add.at(self._counts, (rows, _kinds(ratios)), 1)
+        new = ratios >= self._weakest[rows]
+        rows = np.concatenate([self._rows, rows[new]])
+        columns = np.concatenate([self._columns, columns[new]])
+        values = np.concatenate([self._ratios, ratios[new]])
+        # the same order, whatever the blocks in which tables come
+        order = np.lexsort((*columns.T[::-1], -values, rows))
+        place = np.arange(len(order)) - np.searchsorted(rows[order], rows[order])
+        last = order[place == MAX_TERMS - 1]
+        self._weakest[rows[last]] = values[last]
+        kept = order[place < MAX_TERMS]
+        self._rows, self._columns, self._ratios = rows[kept], columns[kept], values[kept]
+
+    def shares(self) -> Iterator[tuple[Columns, float]]:
+        """Columns and expected share of signal of the strongest tables."""
+        shares = _signal_shares(self._counts, self._freedoms)[self._rows, _kinds(self._ratios)]
+        return zip(map(tuple, self._columns.tolist()), shares.tolist(), strict=True)
+
+
+def _kinds(ratios: NDArray[np.floating[Any]]) -> Ints:
+    """Place of ratios among `_RATIOS`."""
+    steps = np.log(np.clip(ratios, _RATIOS[0], _RATIOS[-1]) / _RATIOS[0])
+    return np.rint(_STEPS * steps).astype(np.intp)
+
+
+def _signal_shares(counts: Floats, freedoms: Ints) -> Floats:
+    """Expected share of signal in the variance of each kind of table: empirical Bayes over all.
 
     At a signal-to-noise ratio g the variance of a table over that of its noise follows
     ``(1 + g) chi2_f / f``. The prior of g is a mixture over a grid, fitted by
-    expectation-maximisation (M. Stephens, "False discovery rates: a new deal", 2017). Millions of
-    tables are of a few thousand kinds: degrees of freedom and rounded logarithm of the ratio. The
-    shares take the place of the ratios.
+    expectation-maximisation (M. Stephens, "False discovery rates: a new deal", 2017).
+
+    Parameters
+    ----------
+    counts : ndarray of shape (n_freedoms, n_ratios)
+        How many tables there are of each number of degrees of freedom and each of `_RATIOS`.
+    freedoms : ndarray of shape (n_freedoms,)
+
+    Returns
+    -------
+    ndarray of shape (n_freedoms, n_ratios)
+        0 where there is no table, and without degrees of freedom.
     """
-    per_unit, per_freedom = 128, 4096
-
-    def kinds(ratio: Singles, free: NDArray[np.int32]) -> Ints:
-        rounded = np.rint(np.log(np.clip(ratio, 1e-6, 1e6)) * per_unit).astype(np.intp)
-        return free * per_freedom + per_freedom // 2 + rounded
-
-    largest = max((int(free.max()) for free in freedom), default=0)
-    counts = np.zeros(per_freedom * (largest + 1))
-    for ratio, free in zip(ratios, freedom, strict=True):
-        np.add.at(counts, kinds(ratio, free), 1)
-    counts[:per_freedom] = 0
-    present = np.flatnonzero(counts)
-    free, kind = (part[:, None] for part in np.divmod(present, per_freedom))
-    ratio = np.exp((kind - per_freedom // 2) / per_unit)
+    rows, kinds = present = np.nonzero(counts * np.sign(freedoms)[:, None])
+    free, ratio = freedoms[rows, None], _RATIOS[kinds, None]
     gains = np.append(0, 2.0 ** np.arange(-3, 14))
     fit = -free / 2 * (ratio / (1 + gains) + np.log1p(gains))
     likelihood = np.exp(fit - fit.max(axis=1, keepdims=True))
@@ -202,8 +233,6 @@ def _signal_shares(ratios: list[Singles], freedom: Sequence[NDArray[np.int32]]) 
         prior = counts[present] @ posterior
         prior[0] += NULL_TERMS
         prior /= prior.sum()
-    shares = np.zeros(len(counts), dtype=np.float32)
+    shares = np.zeros(counts.shape)
     shares[present] = posterior @ (gains / (1 + gains))
-    for ratio, free in zip(ratios, freedom, strict=True):
-        ratio[:] = shares[kinds(ratio, free)]
-    return ratios
+    return shares

@@ -16,6 +16,27 @@ Codes = NDArray[np.unsignedinteger]
 Columns = tuple[int, ...]
 
 
+class Binned:
+    """Bins of rows by column, put together where asked for: all of them may not fit in memory.
+
+    Parameters
+    ----------
+    parts : sequence of ndarrays of shape (R, m, d)
+        Bin of each row inside each column; m may differ between parts.
+    groups : sequence of d ndarrays, optional
+        Group of each bin, to have groups instead of bins.
+    """
+
+    def __init__(self, parts: Sequence[Codes], groups: Sequence[Ints] | None = None) -> None:
+        self._parts = parts
+        self._groups = None if groups is None else [own.astype(np.uint8) for own in groups]
+
+    def __getitem__(self, j: int) -> Codes:
+        """Bins of column j, of the rows of all parts: (R, m)."""
+        codes = np.concatenate([part[..., j] for part in self._parts], axis=1)
+        return codes if self._groups is None else self._groups[j][codes]
+
+
 class Rows:
     """What the fit leaves unexplained of the response, standardised: Sobol rows, then random.
 
@@ -69,10 +90,10 @@ class Term:
     """One term of the functional ANOVA: a table over the cells of its columns, mean 0 each way."""
 
     def __init__(
-        self, columns: Columns, codes: Sequence[Codes], margins: Sequence[Floats], outputs: int
+        self, columns: Columns, codes: Binned, margins: Sequence[Floats], outputs: int
     ) -> None:
-        self.columns = columns
-        self.codes, self.margins = [codes[j] for j in columns], [margins[j] for j in columns]
+        self.columns, self.codes = columns, codes
+        self.margins = [margins[j] for j in columns]
         self.shape = tuple(len(margin) for margin in self.margins)
         self.probabilities = reduce(np.multiply.outer, self.margins).ravel()
         self.freedom = math.prod(np.count_nonzero(margin) - 1 for margin in self.margins)
@@ -82,9 +103,10 @@ class Term:
     @property
     def cells(self) -> Codes:
         """Each row's cell of the table."""
-        cells, *others = self.codes
-        for size, codes in zip(self.shape[1:], others, strict=True):
-            cells = cells.astype(np.min_scalar_type(len(self.table))) * size + codes
+        first, *others = self.columns
+        cells = self.codes[first]
+        for size, j in zip(self.shape[1:], others, strict=True):
+            cells = cells.astype(np.min_scalar_type(len(self.table))) * size + self.codes[j]
         return cells
 
     def estimate(self, rows: Rows, part: slice) -> Floats:
@@ -93,15 +115,12 @@ class Term:
         expected = self.probabilities * (rows.count(part) / len(sums))
         return self.table + self._centred(sums * inverse(expected)[:, None])
 
-    def move(self, rows: Rows, table: Floats) -> None:
-        """Take another table, and what it explains off the residual."""
+    def move(self, rows: Rows, table: Floats, part: slice = Rows.all) -> None:
+        """Take another table, and what it explains off the residual of these rows."""
+        cells = self.cells[:, part]
         for residual, step in zip(rows.residual, (table - self.table).T, strict=True):
-            residual -= step[self.cells]
+            residual[:, part] -= step[cells]
         self.table = table
-
-    def fit(self, rows: Rows, part: slice) -> None:
-        """Move to the shrunk estimate from these rows."""
-        self.move(rows, self.signal * self.estimate(rows, part).mean(axis=0))
 
     def variance(self, table: Floats) -> Floats:
         """Variance over the pool, for each output."""

@@ -196,11 +196,10 @@ def test_pairs_of_categories_and_of_missing_values_equal_brute_force(mixed):
     p = mixed["flag"].mean()
     expected = 2 * np.outer(np.array([0, 0, 0, 0, 1]) - 0.25, np.array([0, 1]) - p)
     assert_allclose(missing.effects, expected, atol=0.05)
+    first, second, *others = explanations.top_interactions(9)
+    assert {pair[:2] for pair in (first, second)} == {("group", "size"), ("age", "flag")}
+    assert all(pair.strength < 0.1 * second.strength for pair in others)  # by chance
     # A pair's strength is the mean over outputs, of which it is in one.
-    assert {(pair.first, pair.second) for pair in explanations.top_interactions(9)} == {
-        ("group", "size"),
-        ("age", "flag"),
-    }
     assert explanations.interactions[2, 3] == pytest.approx(
         np.sqrt(3 / 16 * p * (1 - p)) * 2 / 2, rel=0.05
     )
@@ -250,6 +249,25 @@ def test_the_variance_of_pairs_and_main_effects_is_split_without_warning(name):
     assert shares["higher"][0] < 0.05
     assert (shares["pairs"][0] > 0.2) == bool(pairs)
     assert sum(shares.values())[0] == pytest.approx(1)
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_main_effects_of_many_columns_are_known_as_well_as_they_say(seed):
+    # 900 free numbers from 2048 Sobol' rows
+    X = normal(300, 100, seed)
+    weights = np.linspace(1, 0, 300)
+    options = {"num_samples": 4096, "random_state": seed}
+    explanations = explain(Function(lambda *x: weights @ x), X, **options).explanations
+    (effects,) = explanations.effects
+    in_bins = np.sort(X, axis=0).reshape(4, 25, 300).mean(axis=1) - X.mean(axis=0)
+    exact = (in_bins * weights).T.ravel()
+    error = np.square(effects.main[..., 0].mean(axis=0) - exact).sum()
+    squared_sem = effects.main[..., 0].var(axis=0, ddof=1).sum() / len(effects.main)
+    assert squared_sem == pytest.approx(error, rel=0.1)
+    shares = {name: share[0] for name, share in explanations.variance_shares.items()}
+    share = np.square(exact).sum() / 4 / (weights**2 @ X.var(axis=0))
+    assert shares["main"] == pytest.approx(share, abs=0.03)
+    assert shares["pairs"] + shares["higher"] < 0.03
 
 
 def test_folds_are_averaged():
