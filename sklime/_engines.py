@@ -1,6 +1,6 @@
 """The engines: ways from a model and its neighbourhood to the LIME weights of many rows."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Protocol
@@ -8,13 +8,13 @@ from typing import Any, Protocol
 import numpy as np
 from joblib import cpu_count, effective_n_jobs
 from numpy.typing import NDArray
-from sklearn import get_config
 from sklearn.utils import gen_batches
 from sklearn.utils.parallel import Parallel, delayed
 from threadpoolctl import ThreadpoolController
 
 from ._effects import Effects, fit_effects
 from ._kernel import kernel_moments, kernel_weights
+from ._memory import Store, working_memory
 from ._neighborhood import Bins, Neighborhood, own_bin_odds
 from ._points import uniform_batches
 from ._response import Response
@@ -102,8 +102,7 @@ class Shared:
         if problem.model_regressor is not None:
             fit = partial(fit_regressor, problem.model_regressor, pool, bins, kernel_width)
             return _over_rows(problem, fit, problem.codes)
-        left = max(_working_memory() - pool.codes.nbytes, _working_memory() / 8)
-        memory = left / effective_n_jobs(problem.n_jobs)
+        memory = working_memory() / effective_n_jobs(problem.n_jobs)
         fit = partial(closed_form, pool, bins, kernel_width, memory)
         return _over_rows(problem, fit, problem.codes)
 
@@ -138,12 +137,12 @@ class Pairwise:
             bins.offsets,
             bins.probabilities,
             twin_response=self._twins,
-            working_memory=int(_working_memory()),
+            working_memory=int(working_memory()),
         )
 
     def explain(self, kernel_width: float) -> Surrogates:
         problem = self._problem
-        memory = _working_memory() / effective_n_jobs(problem.n_jobs)
+        memory = working_memory() / effective_n_jobs(problem.n_jobs)
         bins = problem.neighborhood.bins.without_values()
         fit = partial(pairwise_weights, self.effects, bins, kernel_width, memory)
         return _over_rows(problem, fit, problem.codes)
@@ -159,10 +158,13 @@ class Local:
     def grow(self, num_samples: int) -> None:
         self._n_replicates, n_rows = _replicates(num_samples)
         n_features, seed = self._problem.codes.shape[1], self._problem.seed
-        rows = range(n_rows)
         # The same points for every row: its weights do not depend on what else is explained.
-        most = self._n_replicates * n_rows
-        (self._uniforms,) = uniform_batches(n_features, self._n_replicates, rows, most, seed)
+        self._uniforms = Store().empty((n_features, self._n_replicates * n_rows), np.float64)
+        most = max(1, int(working_memory() / (16 * n_features)))
+        start = 0
+        for batch in uniform_batches(n_features, self._n_replicates, range(n_rows), most, seed):
+            self._uniforms[:, start : start + batch.shape[1]] = batch
+            start += batch.shape[1]
 
     def explain(self, kernel_width: float) -> Surrogates:
         fit = partial(_local_rows, self._problem, self._uniforms, self._n_replicates, kernel_width)
@@ -224,14 +226,10 @@ def grow_pool(problem: Problem, pool: Pool | None, num_samples: int, *, sobol: b
     n_features, n_outputs = problem.codes.shape[1], problem.predictions.shape[1]
     n_replicates, n_rows = _replicates(num_samples)
     new = range(0 if pool is None else pool.codes.shape[1], n_rows)
-    # A drawn cell passes as a uniform number, a rank, a row number and twice as a value.
-    row_bytes = 40 * n_features + 2 * neighborhood.table.row_nbytes
-    pool_bytes = n_replicates * len(new) * n_features * problem.codes.itemsize
-    memory = max(_working_memory() - pool_bytes, _working_memory() / 8)
-    most = max(1, int(memory / row_bytes))
+    most = max(1, int(working_memory() / _row_bytes(problem)))
     batches = uniform_batches(n_features, n_replicates, new, most, problem.seed, sobol=sobol)
     # The codes of a column side by side, as they are drawn and summed.
-    codes = np.empty((n_features, n_replicates * len(new)), dtype=problem.codes.dtype).T
+    codes = Store().empty((n_features, n_replicates * len(new)), problem.codes.dtype).T
     response = np.empty((n_replicates * len(new), n_outputs))
     start = 0
     for uniforms in batches:
@@ -260,12 +258,21 @@ def grow_twins(
     new = range(done, max(1, n_rows // 8))
     if twins is not None and not new:
         return twins
-    codes = pool.codes[:, new.start : new.stop]
-    uniforms = np.random.default_rng([problem.seed, done, 2]).random(codes.shape)
-    rows = neighborhood.redraw(uniforms.reshape(-1, n_features).T, codes.reshape(-1, n_features).T)
-    response = problem.response(neighborhood.table.gather(rows))
+    codes = pool.codes[:, new.start : new.stop].reshape(-1, n_features)
+    rng = np.random.default_rng([problem.seed, done, 2])
+    response = np.empty((len(codes), problem.predictions.shape[1]))
+    for rows in gen_batches(len(codes), max(1, int(working_memory() / _row_bytes(problem)))):
+        cells = neighborhood.redraw(rng.random(codes[rows].shape).T, codes[rows].T)
+        response[rows] = problem.response(neighborhood.table.gather(cells))
     more = response.reshape(n_replicates, len(new), -1)
     return more if twins is None else np.concatenate([twins, more], axis=1)
+
+
+def _row_bytes(problem: Problem) -> float:
+    """Bytes that a row takes while it is drawn and given to the model."""
+    n_features, n_outputs = problem.codes.shape[1], problem.predictions.shape[1]
+    # A cell passes as a uniform number, a rank, a row number and twice as a value.
+    return 40 * n_features + 2 * problem.neighborhood.table.row_nbytes + 40 * n_outputs
 
 
 def _local_rows(
@@ -275,36 +282,37 @@ def _local_rows(
     kernel_width: float,
     codes: NDArray[np.unsignedinteger],
 ) -> Surrogates:
-    """Local surrogates of some rows, by batches of rows whose neighbourhoods fit in memory."""
+    """Local surrogates of some rows, by batches whose neighbourhoods fit in memory."""
     neighborhood, bins = problem.neighborhood, problem.neighborhood.bins
     (n_features, n_rows), n_outputs = uniforms.shape, problem.predictions.shape[1]
-    memory = _working_memory() / effective_n_jobs(problem.n_jobs)
-    row_bytes = n_rows * (24 * n_features + 2 * neighborhood.table.row_nbytes + 40 * n_outputs)
-    batch = max(1, int(memory / row_bytes))
-    # Rows in the same bin of a column share that column's cells, which must fit in memory as well.
-    block, sizes, cell_bytes = len(codes), np.diff(bins.offsets) + 1, 5 * n_rows
-    while block > batch and np.minimum(sizes, block).sum() * cell_bytes > memory / 4:
-        block //= 2
+    memory = working_memory() / effective_n_jobs(problem.n_jobs)
+    rows_fit = memory / (_row_bytes(problem) + 5 * n_features)
+    # Some rows with all of their neighbours, or some neighbours of one row.
+    batch, block = max(1, int(rows_fit / n_rows)), max(1, min(n_rows, int(rows_fit)))
 
-    def parts() -> Iterator[Surrogates]:
-        for rows in gen_batches(len(codes), block):
-            columns = np.broadcast_to(np.arange(n_features), codes[rows].shape)
-            pairs = np.stack([columns.ravel(), codes[rows].ravel()])
-            (column, code), cell = np.unique(pairs, axis=1, return_inverse=True)
-            cell = cell.reshape(codes[rows].shape)
-            drawn, inside = neighborhood.draw_near(uniforms, column, code, kernel_width)
-            for some in gen_batches(len(cell), batch):
-                near = cell[some]
-                own = bins.own_probabilities(codes[rows][some])
-                stay, _ = own_bin_odds(own, kernel_width)
-                cells = drawn[near].transpose(1, 0, 2).reshape(n_features, -1)
-                answer = problem.response(neighborhood.table.gather(cells))
-                shape = (len(near), n_replicates, n_rows // n_replicates, -1)
-                same = inside[near].reshape(len(near), n_features, *shape[1:3])
-                same = same.transpose(0, 2, 1, 3)
-                yield difference_of_means(same, answer.reshape(shape), stay, own)
+    def explain(own_codes: NDArray[np.unsignedinteger]) -> Surrogates:
+        # Rows in the same bin of a column share that column's cells.
+        columns = np.broadcast_to(np.arange(n_features), own_codes.shape)
+        pairs = np.stack([columns.ravel(), own_codes.ravel()])
+        (column, code), cell = np.unique(pairs, axis=1, return_inverse=True)
+        cell = cell.reshape(own_codes.shape)
+        inside = Store().empty((len(column), n_rows), bool)
+        answer = np.empty((len(own_codes), n_rows, n_outputs))
+        for points in gen_batches(n_rows, block):
+            drawn, inside[:, points] = neighborhood.draw_near(
+                uniforms[:, points], column, code, kernel_width
+            )
+            cells = drawn[cell].swapaxes(0, 1).reshape(n_features, -1)
+            answer[:, points] = problem.response(neighborhood.table.gather(cells)).reshape(
+                len(cell), -1, n_outputs
+            )
+        own = bins.own_probabilities(own_codes)
+        stay, _ = own_bin_odds(own, kernel_width)
+        replicates = answer.reshape(len(cell), n_replicates, -1, n_outputs)
+        return difference_of_means(inside, cell, replicates, stay, own)
 
-    return Surrogates.joined(parts(), (n_replicates, *codes.shape, n_outputs))
+    parts = (explain(codes[rows]) for rows in gen_batches(len(codes), batch))
+    return Surrogates.joined(parts, (n_replicates, *codes.shape, n_outputs))
 
 
 def pairwise_weights(
@@ -363,8 +371,3 @@ def _replicates(num_samples: int) -> tuple[int, int]:
     """Number of replicates, and of rows in each, for that many rows in all."""
     n_replicates = max(1, min(N_REPLICATES, num_samples // 2))
     return n_replicates, num_samples // n_replicates
-
-
-def _working_memory() -> float:
-    """Bytes that scikit-learn's configuration grants to intermediate arrays."""
-    return float(get_config()["working_memory"]) * 2**20

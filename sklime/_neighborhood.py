@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
+from ._memory import Store
 from ._table import Table
 
 # Number of equally frequent bins; "entropy" grows a tree instead.
@@ -65,7 +66,8 @@ class Bins:
         column, which is no bin: its probability is 0.
         """
         sizes = np.diff(self.offsets)
-        codes = np.empty((table.n_rows, self.n_features), dtype=np.min_scalar_type(sizes.max()))
+        shape, dtype = (table.n_rows, self.n_features), np.min_scalar_type(sizes.max())
+        codes = Store().empty(shape, dtype)
         for j, size in enumerate(sizes):
             codes[:, j] = np.minimum(_column_codes(table, j, self.cuts[j], self.levels[j]), size)
         return codes
@@ -162,6 +164,7 @@ class _Column:
         codes: NDArray[np.intp],
         weight: NDArray[np.float64] | None,
         values: NDArray[np.float64] | None,
+        store: Store,
     ) -> "_Column":
         """The column of these sorted rows, those of equal value made one if `values` are given.
 
@@ -174,9 +177,9 @@ class _Column:
             cumulative = last + 1.0 if cumulative is None else cumulative[last]
             order, codes = order[last], codes[last]
         return cls(
-            order.astype(np.min_scalar_type(order.max())),
-            codes.astype(np.min_scalar_type(codes.max())),
-            cumulative,
+            store.keep(order.astype(np.min_scalar_type(order.max()))),
+            store.keep(codes.astype(np.min_scalar_type(codes.max()))),
+            None if cumulative is None else store.keep(cumulative),
         )
 
     def draw(
@@ -223,6 +226,7 @@ class Neighborhood:
     ) -> None:
         self.table = table
         self._columns: list[_Column] = []
+        store = Store()
         cuts: list[NDArray[np.float64] | None] = []
         levels: list[list[Any] | None] = []
         missing, sizes, probabilities, units = [], [], [], []
@@ -250,7 +254,7 @@ class Neighborhood:
             count = np.bincount(codes, weights=weight, minlength=sizes[-1])
             probabilities.append(count / count.sum())
             merged = values if table.kind == "sparse" else None
-            self._columns.append(_Column.make(order, codes, weight, merged))
+            self._columns.append(_Column.make(order, codes, weight, merged, store))
         self.bins = Bins(
             tuple(cuts),
             tuple(levels),

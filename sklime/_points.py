@@ -11,8 +11,8 @@ from scipy.stats import qmc
 # the same leading bits, whatever the scrambling: two columns of a table would be one.
 _POINTS_A_COLUMN = 8
 
-# Points times columns of a group, at most: a group is drawn whole before its rows are shuffled.
-_GROUP_CELLS = 2**21
+# Points times columns of a group, at most: a group is drawn whole, as its rows are shuffled.
+_GROUP_CELLS = 2**20
 
 
 def uniform_batches(
@@ -89,16 +89,19 @@ class _Sobol:
         self._groups = np.array_split(rng.permutation(n_features), -(-n_features // widest))
         self._sequence = qmc.Sobol(len(self._groups[0]), scramble=True, seed=rng)
         self._orders = [rng.permutation(len(rows)) for _ in self._groups]
+        self._everything: NDArray[np.float64] | None = None
 
     def write(self, block: range, points: NDArray[np.float64]) -> None:
         """Write the points (n_features, len(block)) of a block of the rows, asked for in order."""
         if len(self._groups) == 1:
             points[self._groups[0]] = self._draw(block).T
             return
-        everything = self._draw(range(len(self._rows))).T
-        self._sequence.reset()
+        if self._everything is None:
+            self._everything = self._draw(range(len(self._rows))).T
         for columns, order in zip(self._groups, self._orders, strict=True):
-            points[columns] = everything[: len(columns), order[block.start : block.stop]]
+            points[columns] = self._everything[: len(columns), order[block.start : block.stop]]
+        if block.stop == len(self._rows):
+            self._everything = None
 
     def _draw(self, block: range) -> NDArray[np.float64]:
         """Points of the sequence, whose number of a power of two is the caller's choice."""

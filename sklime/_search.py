@@ -8,13 +8,14 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.utils import gen_batches
 from threadpoolctl import threadpool_limits
 
 from ._terms import Binned, Columns, Floats, Ints, Rows, Term, inverse
 
-Singles = NDArray[np.float32]
 Tables = tuple[Ints, NDArray[np.floating[Any]]]  # their columns, (n, order), and ratios of variance
 
+_TRIPLE_ROWS = 4096  # in one product, whatever the memory: sums of single precision have an order
 MAX_TERMS = 1000  # interactions kept of each order, the strongest
 LEAST_SIGNAL = 0.1  # share of a table's variance that must be signal for it to be kept
 _STEPS = 128  # of the variance of a table over that of its noise, in a factor of e
@@ -33,8 +34,11 @@ class Search:
         self, rows: Rows, codes: Binned, margins: Sequence[Floats], working_memory: int
     ) -> None:
         self.rows, self.codes, self.working_memory = rows, codes, working_memory
-        self.bases = [_contrasts(margin) for margin in margins]
+        self.n_rows = rows.count(rows.random)
         self.ranks = np.array([np.count_nonzero(margin) - 1 for margin in margins])
+        bases = [_contrasts(margin) for margin in margins]
+        self.bases = [_exact(basis, self.n_rows) for basis in bases]
+        self.norms = [_exact(np.square(basis).sum(axis=0)[None], self.n_rows) for basis in bases]
 
     def pairs(self, terms: dict[Columns, Term]) -> dict[Columns, float]:
         """Pairs with signal, those of most first. Terms are pairs found before."""
@@ -79,24 +83,23 @@ class Search:
             k for k, residual in enumerate([first, *others]) if residual[:, self.rows.random].any()
         ]
 
-    def _residual(self, k: int) -> Singles:
-        return self.rows.residual[k][:, self.rows.random].ravel().astype(np.float32)
+    def _residual(self, k: int) -> Floats:
+        return self.rows.residual[k][:, self.rows.random].ravel()
 
-    def _pair_tables(self, residual: Singles, fitted: dict[Columns, float]) -> Iterator[Tables]:
+    def _pair_tables(self, residual: Floats, fitted: dict[Columns, float]) -> Iterator[Tables]:
         """Variance over that of noise of the table of every pair, by blocks of columns."""
-        d, most = len(self.bases), max(len(basis) for basis in self.bases)
-        width = max(1, self.working_memory // (64 * residual.size * (most + 1)))
-        blocks = [range(start, min(start + width, d)) for start in range(0, d, width)]
+        d, square = len(self.bases), np.square(residual)
+        most = max(len(basis) for basis in self.bases) + 1
+        fit = self.working_memory // (8 * most * self.n_rows)  # columns that fit in memory
         known = np.array(list(fitted), dtype=np.intp).reshape(-1, 2)
-        for a, left in enumerate(blocks):
-            contrasts, starts, norms = self._encode(left)
-            weighted = _exact(contrasts * residual)
-            weighted_norms = _exact(norms * np.square(residual))
-            for right in blocks[a:]:
-                others, other_starts, other_norms = self._encode(right)
-                totals = np.square(weighted @ _exact(others).T)
-                totals = np.add.reduceat(np.add.reduceat(totals, starts, 0), other_starts, 1)
-                ratios = totals * inverse(weighted_norms @ _exact(other_norms).T)
+        for left in _blocks(range(d), fit // 3):
+            weighted = self._weighted(self.bases, _blocks(left, fit // 8), residual)
+            weighted_norms = self._weighted(self.norms, _blocks(left, fit // 8), square)
+            for right in _blocks(range(left.start, d), fit // 8):
+                totals = np.square(weighted @ self._at_rows(self.bases, right).T)
+                totals = np.add.reduceat(totals, self._starts(left), 0)
+                totals = np.add.reduceat(totals, self._starts(right), 1)
+                ratios = totals * inverse(weighted_norms @ self._at_rows(self.norms, right).T)
                 first = np.array([left.start, right.start])
                 inside = ((known >= first) & (known < [left.stop, right.stop])).all(axis=1)
                 for pair in known[inside]:
@@ -104,39 +107,61 @@ class Search:
                 at = np.argwhere(np.less.outer(left, right))
                 yield at + first, ratios[tuple(at.T)]
 
-    def _triple_tables(self, residual: Singles, columns: Sequence[int]) -> Iterator[Tables]:
+    def _triple_tables(self, residual: Floats, columns: Sequence[int]) -> Iterator[Tables]:
         """The same for every triple, by its first column."""
-        contrasts, starts, norms = self._encode(columns)
-        ends = np.append(starts, len(contrasts))
-        for i in range(len(columns) - 2):
-            own = contrasts[ends[i] : ends[i + 1]] * residual
-            others, first = contrasts[ends[i + 1] :], starts[i + 1 :] - ends[i + 1]
-            totals = np.square([(others * contrast) @ others.T for contrast in own]).sum(axis=0)
-            totals = np.add.reduceat(np.add.reduceat(totals, first, 0), first, 1)
-            noise = (norms[i + 1 :] * (norms[i] * np.square(residual))) @ norms[i + 1 :].T
-            after = np.triu_indices(len(first), 1)
-            at = np.stack([np.full(len(after[0]), i), *(i + 1 + side for side in after)], axis=1)
-            yield np.asarray(columns)[at], totals[after] * inverse(noise[after])
+        square = np.square(residual)
+        for i, j in enumerate(columns[:-2], start=1):
+            after, starts = columns[i:], self._starts(columns[i:])
+            sums, noise = np.zeros(()), np.zeros(())
+            for rows in gen_batches(self.n_rows, _TRIPLE_ROWS):
+                contrasts = self._at_rows(self.bases, after, rows).astype(np.float32)
+                own = (self._at_rows(self.bases, [j], rows) * residual[rows]).astype(np.float32)
+                sums = sums + np.array([(contrasts * contrast) @ contrasts.T for contrast in own])
+                norms = self._at_rows(self.norms, after, rows)
+                own_norm = self._at_rows(self.norms, [j], rows) * square[rows]
+                noise = noise + (norms * own_norm) @ norms.T
+            totals = np.square(sums).sum(axis=0)
+            totals = np.add.reduceat(np.add.reduceat(totals, starts, 0), starts, 1)
+            second, third = np.triu_indices(len(after), 1)
+            at = np.stack([np.full(len(second), i - 1), i + second, i + third], axis=1)
+            yield np.asarray(columns)[at], totals[second, third] * inverse(noise[second, third])
 
-    def _encode(self, columns: Sequence[int]) -> tuple[Singles, Ints, Singles]:
-        """Contrasts of the columns' bins by row, the first of each, and their squared norms."""
-        bases, n_rows = [self.bases[j] for j in columns], self.rows.count(self.rows.random)
-        ends = np.cumsum([len(basis) for basis in bases])
-        contrasts = np.empty((ends[-1], n_rows), dtype=np.float32)
-        norms = np.empty((len(bases), n_rows), dtype=np.float32)
-        for i, (j, basis) in enumerate(zip(columns, bases, strict=True)):
-            bins = self.codes[j].ravel()
-            contrasts[ends[i] - len(basis) : ends[i]] = basis[:, bins]
-            norms[i] = np.square(basis).sum(axis=0)[bins]
-        return contrasts, ends - [len(basis) for basis in bases], norms
+    def _at_rows(
+        self, tables: Sequence[Floats], columns: Sequence[int], rows: slice = slice(None)
+    ) -> Floats:
+        """Values of the columns' tables, (n, bins) each, at the bins of the rows."""
+        ends = np.cumsum([len(tables[j]) for j in columns])
+        values = np.empty((ends[-1], len(range(self.n_rows)[rows])))
+        for j, end in zip(columns, ends, strict=True):
+            bins = self.codes[j].ravel()[rows]
+            np.take(tables[j], bins, axis=1, out=values[end - len(tables[j]) : end], mode="clip")
+        return values
+
+    def _weighted(
+        self, tables: Sequence[Floats], blocks: Sequence[range], weight: Floats
+    ) -> Floats:
+        """The same by blocks of columns, times a weight of each row, made exact."""
+        parts = (self._at_rows(tables, columns) * weight for columns in blocks)
+        return np.concatenate([_exact(part, self.n_rows) for part in parts])
+
+    def _starts(self, columns: Sequence[int]) -> Ints:
+        """Place of the first contrast of each of these columns."""
+        sizes = np.array([len(self.bases[j]) for j in columns])
+        return np.cumsum(sizes) - sizes
 
 
-def _exact(factors: Singles) -> Floats:
+def _blocks(columns: range, size: int) -> list[range]:
+    """Columns in blocks of that size, of one column at least."""
+    return [columns[block] for block in gen_batches(len(columns), max(1, size))]
+
+
+def _exact(factors: Floats, n_terms: int) -> Floats:
     """Factors rounded, each row to its own unit, so that sums of products have no rounding.
 
-    The sums are then the same in any order, and so in any block and on any number of threads.
+    The sums of `n_terms` products are then the same in any order, and so in any block and on any
+    number of threads.
     """
-    bits = (53 - (factors.shape[1] - 1).bit_length()) // 2
+    bits = (53 - (n_terms - 1).bit_length()) // 2
     largest = np.abs(factors).max(axis=1, keepdims=True)
     unit = np.exp2(bits - np.frexp(largest)[1].astype(np.float64))
     rounded: Floats = np.rint(factors * unit)
@@ -144,14 +169,14 @@ def _exact(factors: Singles) -> Floats:
     return rounded
 
 
-def _contrasts(margin: Floats) -> Singles:
+def _contrasts(margin: Floats) -> Floats:
     """Functions of a bin of mean 0, variance 1 and no correlation; a zero if there is one bin.
 
     The reflection that swaps an axis with the roots of the frequencies turns the other axes into
     vectors orthogonal to these roots.
     """
     seen = np.flatnonzero(margin)
-    basis = np.zeros((max(1, len(seen) - 1), len(margin)), dtype=np.float32)
+    basis = np.zeros((max(1, len(seen) - 1), len(margin)))
     if len(seen) > 1:
         root = np.sqrt(margin[seen])
         normal = root + np.eye(len(seen))[0]

@@ -30,7 +30,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import clone
+from sklearn.utils import gen_batches
 
+from ._memory import Store
 from ._neighborhood import Bins, effective_sample_size, own_bin_odds
 
 # A float64 holds integers of up to 53 bits. The sum over the pool's rows takes some; the kernel
@@ -40,6 +42,10 @@ _EXACT_BITS = 53
 # The share of the pool's rows that is given kernel weights is this many times the share that the
 # kernel makes useless. The weights' error is then at most a tenth above that of weighing all rows.
 _NEAR = 32
+
+# Cells of a row's neighbourhood that are multiplied at once. Whatever the working memory, as the
+# last bits of a matrix product depend on its shape.
+_BLOCK_CELLS = 2**20
 
 # Intermediate arrays larger than this, in bytes, would only leave the processor's cache.
 _MOST_MEMORY = 2.0**26
@@ -62,10 +68,12 @@ class Pool:
 
     def extended(self, more: "Pool") -> "Pool":
         """The pool with more rows in each replicate."""
-        return Pool(
-            np.concatenate([self.codes, more.codes], axis=1),
-            np.concatenate([self.response, more.response], axis=1),
-        )
+        n_replicates, n_rows, n_features = self.codes.shape
+        shape = n_features, n_replicates, n_rows + more.codes.shape[1]
+        # The codes of a column side by side, as they are drawn and summed.
+        codes = Store().empty(shape, self.codes.dtype).transpose(1, 2, 0)
+        codes[:, :n_rows], codes[:, n_rows:] = self.codes, more.codes
+        return Pool(codes, np.concatenate([self.response, more.response], axis=1))
 
 
 @dataclass(frozen=True)
@@ -193,8 +201,12 @@ class _TwoLevels:
         self._unit = 2.0 ** ((_EXACT_BITS - (n_rows - 1).bit_length()) // 2)
         decay = np.exp(-0.5 * np.arange(bins.n_features + 1) / kernel_width**2)
         self._kernel = np.rint(decay * self._unit)
-        f = (pool.response - self._center) / self._scale
-        moments = np.rint(np.concatenate([f, f**2], axis=-1) * self._unit)
+        moments = np.empty((n_replicates, n_rows, 2 * n_outputs))
+        f, f_square = moments[..., :n_outputs], moments[..., n_outputs:]
+        np.divide(pool.response - self._center, self._scale, out=f)
+        np.square(f, out=f_square)
+        moments *= self._unit
+        np.rint(moments, out=moments)
 
         near = near_rows(bins, kernel_width, n_rows)
         self._codes, self._moments = pool.codes[:, :near], moments[:, :near]
@@ -259,6 +271,7 @@ def flat_weights(
 
 def difference_of_means(
     same: NDArray[np.bool_],
+    cell: NDArray[np.intp],
     response: NDArray[np.float64],
     inside: NDArray[np.float64],
     own: NDArray[np.float64],
@@ -269,8 +282,10 @@ def difference_of_means(
 
     Parameters
     ----------
-    same : ndarray of shape (n_explained, n_replicates, n_features, n_rows)
-        Whether each drawn cell is in the explained row's own bin.
+    same : ndarray of shape (n_cells, n_replicates * n_rows)
+        Whether each drawn cell is in the own bin that it was drawn around.
+    cell : ndarray of shape (n_explained, n_features)
+        Entry of `same` for each column of each explained row.
     response : ndarray of shape (n_explained, n_replicates, n_rows, n_outputs)
     inside, own : ndarrays of shape (n_explained, n_features)
         Chance of the own bin under the kernel and without it.
@@ -283,8 +298,13 @@ def difference_of_means(
     mean = response.mean(axis=2, keepdims=True)
     # The centred response makes the mean of f z_j the covariance, with q_j known or not.
     centered = response - mean
-    covariance = np.matmul(same.astype(np.float64), centered) / n_rows
-    replicates = (weight_gain(inside)[:, None, :, None] * covariance).swapaxes(0, 1)
+    n_replicates, _, n_outputs = centered.shape[1:]
+    covariance = np.empty((len(cell), n_replicates, cell.shape[1], n_outputs))
+    for columns in gen_batches(cell.shape[1], max(1, _BLOCK_CELLS // same.shape[1])):
+        z = same[cell[:, columns]].reshape(len(cell), -1, n_replicates, n_rows)
+        covariance[:, :, columns] = z.swapaxes(1, 2).astype(np.float64) @ centered
+    covariance *= weight_gain(inside)[:, None, :, None] / n_rows
+    replicates = covariance.swapaxes(0, 1)
     variance = (centered**2).mean(axis=(1, 2))
     return summarize(replicates, mean.mean(axis=(1, 2)), variance, inside, own)
 

@@ -161,15 +161,14 @@ def test_blocks_of_a_search_for_pairs_give_the_same_bits(seed):
 
 
 def test_sums_of_a_search_for_pairs_have_no_order():
-    left, right = np.random.default_rng(0).standard_normal((2, 4, 3000)).astype(np.float32)
+    left, right = np.random.default_rng(0).standard_normal((2, 4, 3000))
     left[0] *= 1e-9  # each row has its own unit
-    sums = _exact(left) @ _exact(right).T
+    sums = _exact(left, 3000) @ _exact(right, 3000).T
     size = np.outer(*(np.linalg.norm(factors, axis=1) for factors in (left, right)))
-    error = sums - left.astype(np.float64) @ right.T.astype(np.float64)
-    assert (np.abs(error) < 1e-6 * size).all()
+    assert (np.abs(sums - left @ right.T) < 1e-6 * size).all()
     for seed in range(5):
         order = np.random.default_rng(seed).permutation(3000)
-        products = _exact(left[:, order])[:, None] * _exact(right[:, order])
+        products = _exact(left[:, order], 3000)[:, None] * _exact(right[:, order], 3000)
         assert_allclose(np.cumsum(products, axis=-1)[..., -1], sums, rtol=0)
 
 
