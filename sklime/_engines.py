@@ -286,7 +286,9 @@ def _local_rows(
     neighborhood, bins = problem.neighborhood, problem.neighborhood.bins
     (n_features, n_rows), n_outputs = uniforms.shape, problem.predictions.shape[1]
     memory = working_memory() / effective_n_jobs(problem.n_jobs)
-    rows_fit = memory / (_row_bytes(problem) + 5 * n_features)
+    # A drawn cell passes as a row number three times, a value twice and once inside or not.
+    cell_bytes = 14 * n_features + 2 * neighborhood.table.row_nbytes
+    rows_fit = memory / (cell_bytes + 40 * n_outputs)
     # Some rows with all of their neighbours, or some neighbours of one row.
     batch, block = max(1, int(rows_fit / n_rows)), max(1, min(n_rows, int(rows_fit)))
 

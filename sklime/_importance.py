@@ -292,7 +292,7 @@ def row_spread(
 ) -> NDArray[np.float64]:
     """Standard deviation over rows."""
     weight = np.ones(len(magnitudes)) if weight is None else weight
-    center = np.average(magnitudes, axis=0, weights=weight)
+    center = weight @ magnitudes / weight.sum()
     squares = np.zeros_like(center)
     for rows in gen_batches(len(magnitudes), 256):  # a few at a time, for the sake of memory
         squares += weight[rows] @ (magnitudes[rows] - center) ** 2

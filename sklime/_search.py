@@ -15,7 +15,7 @@ from ._terms import Binned, Columns, Floats, Ints, Rows, Term, inverse
 
 Tables = tuple[Ints, NDArray[np.floating[Any]]]  # their columns, (n, order), and ratios of variance
 
-_TRIPLE_ROWS = 4096  # in one product, whatever the memory: sums of single precision have an order
+_ROWS = 4096  # in one product, whatever the memory: sums of single precision have an order
 MAX_TERMS = 1000  # interactions kept of each order, the strongest
 LEAST_SIGNAL = 0.1  # share of a table's variance that must be signal for it to be kept
 _STEPS = 128  # of the variance of a table over that of its noise, in a factor of e
@@ -37,8 +37,8 @@ class Search:
         self.n_rows = rows.count(rows.random)
         self.ranks = np.array([np.count_nonzero(margin) - 1 for margin in margins])
         bases = [_contrasts(margin) for margin in margins]
-        self.bases = [_exact(basis, self.n_rows) for basis in bases]
-        self.norms = [_exact(np.square(basis).sum(axis=0)[None], self.n_rows) for basis in bases]
+        self.norms = [self._exact_table(np.square(basis).sum(axis=0)[None]) for basis in bases]
+        self.bases = [self._exact_table(basis) for basis in bases]
 
     def pairs(self, terms: dict[Columns, Term]) -> dict[Columns, float]:
         """Pairs with signal, those of most first. Terms are pairs found before."""
@@ -88,18 +88,17 @@ class Search:
 
     def _pair_tables(self, residual: Floats, fitted: dict[Columns, float]) -> Iterator[Tables]:
         """Variance over that of noise of the table of every pair, by blocks of columns."""
-        d, square = len(self.bases), np.square(residual)
-        most = max(len(basis) for basis in self.bases) + 1
-        fit = self.working_memory // (8 * most * self.n_rows)  # columns that fit in memory
+        d, most = len(self.bases), max(len(basis) for basis in self.bases) + 1
+        fit = self.working_memory // (8 * most * min(self.n_rows, _ROWS))  # columns
+        side = int(np.sqrt(self.working_memory / 80)) // most  # of a product of two blocks
+        wide, narrow = min(fit // 3, side), min(fit // 8, side)
+        if self.n_rows > _ROWS:  # the sums with all other columns wait for more rows
+            wide = min(wide, self.working_memory // (32 * most**2 * d))
         known = np.array(list(fitted), dtype=np.intp).reshape(-1, 2)
-        for left in _blocks(range(d), fit // 3):
-            weighted = self._weighted(self.bases, _blocks(left, fit // 8), residual)
-            weighted_norms = self._weighted(self.norms, _blocks(left, fit // 8), square)
-            for right in _blocks(range(left.start, d), fit // 8):
-                totals = np.square(weighted @ self._at_rows(self.bases, right).T)
-                totals = np.add.reduceat(totals, self._starts(left), 0)
-                totals = np.add.reduceat(totals, self._starts(right), 1)
-                ratios = totals * inverse(weighted_norms @ self._at_rows(self.norms, right).T)
+        for left in _blocks(range(d), wide):
+            for right, sums, noise in self._pair_sums(residual, left, narrow):
+                totals = np.add.reduceat(np.square(sums), self._starts(left), 0)
+                ratios = np.add.reduceat(totals, self._starts(right), 1) * inverse(noise)
                 first = np.array([left.start, right.start])
                 inside = ((known >= first) & (known < [left.stop, right.stop])).all(axis=1)
                 for pair in known[inside]:
@@ -107,13 +106,32 @@ class Search:
                 at = np.argwhere(np.less.outer(left, right))
                 yield at + first, ratios[tuple(at.T)]
 
+    def _pair_sums(
+        self, residual: Floats, left: range, narrow: int
+    ) -> Iterator[tuple[range, Floats, Floats]]:
+        """Residual times contrasts of two columns, summed over rows, and the variance of noise."""
+        square = np.square(residual)
+        waiting: dict[range, tuple[Floats, Floats]] = {}
+        for rows in gen_batches(self.n_rows, _ROWS):
+            contrasts = self._weighted(self.bases, left, rows, residual)
+            norms = self._weighted(self.norms, left, rows, square)
+            for right in _blocks(range(left.start, len(self.bases)), narrow):
+                sums = contrasts @ self._at_rows(self.bases, right, rows).T
+                noise = norms @ self._at_rows(self.norms, right, rows).T
+                for total, before in zip((sums, noise), waiting.pop(right, ()), strict=False):
+                    total += before
+                if rows.stop < self.n_rows:
+                    waiting[right] = sums, noise
+                else:
+                    yield right, sums, noise
+
     def _triple_tables(self, residual: Floats, columns: Sequence[int]) -> Iterator[Tables]:
         """The same for every triple, by its first column."""
         square = np.square(residual)
         for i, j in enumerate(columns[:-2], start=1):
             after, starts = columns[i:], self._starts(columns[i:])
             sums, noise = np.zeros(()), np.zeros(())
-            for rows in gen_batches(self.n_rows, _TRIPLE_ROWS):
+            for rows in gen_batches(self.n_rows, _ROWS):
                 contrasts = self._at_rows(self.bases, after, rows).astype(np.float32)
                 own = (self._at_rows(self.bases, [j], rows) * residual[rows]).astype(np.float32)
                 sums = sums + np.array([(contrasts * contrast) @ contrasts.T for contrast in own])
@@ -126,23 +144,26 @@ class Search:
             at = np.stack([np.full(len(second), i - 1), i + second, i + third], axis=1)
             yield np.asarray(columns)[at], totals[second, third] * inverse(noise[second, third])
 
-    def _at_rows(
-        self, tables: Sequence[Floats], columns: Sequence[int], rows: slice = slice(None)
-    ) -> Floats:
+    def _at_rows(self, tables: Sequence[Floats], columns: Sequence[int], rows: slice) -> Floats:
         """Values of the columns' tables, (n, bins) each, at the bins of the rows."""
         ends = np.cumsum([len(tables[j]) for j in columns])
-        values = np.empty((ends[-1], len(range(self.n_rows)[rows])))
+        values = np.empty((ends[-1], rows.stop - rows.start))
         for j, end in zip(columns, ends, strict=True):
             bins = self.codes[j].ravel()[rows]
             np.take(tables[j], bins, axis=1, out=values[end - len(tables[j]) : end], mode="clip")
         return values
 
     def _weighted(
-        self, tables: Sequence[Floats], blocks: Sequence[range], weight: Floats
+        self, tables: Sequence[Floats], columns: Sequence[int], rows: slice, weight: Floats
     ) -> Floats:
-        """The same by blocks of columns, times a weight of each row, made exact."""
-        parts = (self._at_rows(tables, columns) * weight for columns in blocks)
-        return np.concatenate([_exact(part, self.n_rows) for part in parts])
+        """The same times a weight of each row, for exact sums."""
+        values = self._at_rows(tables, columns, rows)
+        values *= weight[rows]
+        largest = np.concatenate([np.abs(tables[j]).max(axis=1) for j in columns])
+        return _exact(values, largest * np.abs(weight).max(), self.n_rows)
+
+    def _exact_table(self, table: Floats) -> Floats:
+        return _exact(table, np.abs(table).max(axis=1), self.n_rows)
 
     def _starts(self, columns: Sequence[int]) -> Ints:
         """Place of the first contrast of each of these columns."""
@@ -155,18 +176,18 @@ def _blocks(columns: range, size: int) -> list[range]:
     return [columns[block] for block in gen_batches(len(columns), max(1, size))]
 
 
-def _exact(factors: Floats, n_terms: int) -> Floats:
-    """Factors rounded, each row to its own unit, so that sums of products have no rounding.
+def _exact(factors: Floats, largest: Floats, n_terms: int) -> Floats:
+    """Round factors in place, each row to its own unit, so that sums of products are exact.
 
     The sums of `n_terms` products are then the same in any order, and so in any block and on any
-    number of threads.
+    number of threads. `largest` is the size that no factor of a row exceeds.
     """
     bits = (53 - (n_terms - 1).bit_length()) // 2
-    largest = np.abs(factors).max(axis=1, keepdims=True)
-    unit = np.exp2(bits - np.frexp(largest)[1].astype(np.float64))
-    rounded: Floats = np.rint(factors * unit)
-    rounded /= unit
-    return rounded
+    unit = np.exp2(bits - np.frexp(largest)[1].astype(np.float64))[:, None]
+    factors *= unit
+    np.rint(factors, out=factors)
+    factors /= unit
+    return factors
 
 
 def _contrasts(margin: Floats) -> Floats:

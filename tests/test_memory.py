@@ -26,6 +26,18 @@ CASES = {
         (2200, 20, 8),
         {"engine": "shared", "kernel_width": 1.0, "max_samples": None},
     ),
+    "shared, more outputs": ((300, 30, 200), {"engine": "shared", "max_samples": None}),
+    "shared, many samples": ((100, 300, 1), {"engine": "shared", "num_samples": 2**17}),
+    "shared, many weighted training rows": (
+        (200_000, 40, 1),
+        {
+            "engine": "shared",
+            "num_samples": 1024,
+            "sample_weight": np.resize([1.0, 2.0], 200_000),
+        },
+    ),
+    "pairwise, many samples": ((100, 150, 1), {"engine": "pairwise", "num_samples": 2**17}),
+    "pairwise, wide": ((50, 3000, 1), {"engine": "pairwise", "num_samples": 512}),
     "pairwise, many rows": (
         (30_000, 40, 1),
         {"engine": "pairwise", "num_samples": 1000, "max_samples": None},
@@ -40,6 +52,7 @@ CASES = {
         {"engine": "local", "num_samples": 128, "max_samples": None},
     ),
     "local, many columns": ((100, 400, 1), {"engine": "local"}),
+    "local, a row that does not fit": ((2, 4000, 1), {"engine": "local"}),
     "local, many outputs": ((100, 20, 150), {"engine": "local", "max_samples": 60}),
     "local, many levels": (
         (200, 40, 1),

@@ -161,14 +161,15 @@ def test_blocks_of_a_search_for_pairs_give_the_same_bits(seed):
 
 
 def test_sums_of_a_search_for_pairs_have_no_order():
-    left, right = np.random.default_rng(0).standard_normal((2, 4, 3000))
-    left[0] *= 1e-9  # each row has its own unit
-    sums = _exact(left, 3000) @ _exact(right, 3000).T
-    size = np.outer(*(np.linalg.norm(factors, axis=1) for factors in (left, right)))
-    assert (np.abs(sums - left @ right.T) < 1e-6 * size).all()
+    factors = np.random.default_rng(0).standard_normal((2, 4, 3000))
+    factors[0, 0] *= 1e-9  # each row has its own unit
+    left, right = (_exact(part.copy(), np.abs(part).max(axis=1), 3000) for part in factors)
+    sums = left @ right.T
+    size = np.outer(*np.linalg.norm(factors, axis=2))
+    assert (np.abs(sums - factors[0] @ factors[1].T) < 1e-6 * size).all()
     for seed in range(5):
         order = np.random.default_rng(seed).permutation(3000)
-        products = _exact(left[:, order], 3000)[:, None] * _exact(right[:, order], 3000)
+        products = left[:, None, order] * right[:, order]
         assert_allclose(np.cumsum(products, axis=-1)[..., -1], sums, rtol=0)
 
 
