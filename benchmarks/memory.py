@@ -1,6 +1,6 @@
 """Peak memory beyond the input and the returned arrays, under scikit-learn's working_memory.
 
-Prints a table in markdown. Run as ``python benchmarks/memory.py``: some two minutes on two cores.
+Prints a table in markdown. Run as ``python benchmarks/memory.py``: some five minutes on two cores.
 Peaks are tracemalloc's, which counts NumPy's arrays but not the buffers of BLAS.
 """
 
@@ -14,26 +14,49 @@ from sklearn import config_context
 
 from sklime import lime_importance
 
+# rows, columns, engine, samples, working_memory in MiB
+CASES = [
+    *[
+        (n, d, engine, "auto", bound)
+        for n, d in ((1000, 30), (100_000, 50), (1000, 2000))
+        for engine in ("shared", "pairwise")
+        for bound in (64, 1024)
+    ],
+    (400_000, 50, "shared", "auto", 64),
+    (400_000, 50, "pairwise", "auto", 64),
+    (1000, 3000, "shared", "auto", 64),
+    (1000, 3000, "pairwise", "auto", 64),
+    (1000, 3000, "shared", "auto", 16),
+    (1000, 200, "shared", 2**17, 64),
+    (1000, 200, "pairwise", 2**17, 64),
+    (200, 1000, "shared", 2**17, 64),
+    (20, 3000, "local", "auto", 64),
+]
+
 
 def main() -> None:
     warnings.simplefilter("ignore")
-    print("\n### memory\n\nMiB; `returned` are the weights and their replicates.\n")
-    print("| rows | columns | engine | working_memory | input | returned | peak beyond both | s |")
-    print("|---|---|---|---|---|---|---|---|")
-    for n, d in ((1000, 30), (100_000, 50), (1000, 2000)):
+    print("\n### memory\n\nMiB; `returned` are the weights and their replicates. What stays and is")
+    print("larger than an eighth of the working memory (rows in the order of each column, bin")
+    print("numbers of a pool) is in temporary files, and not counted.\n")
+    print(
+        "| rows | columns | engine | samples | working_memory | input | returned "
+        "| peak beyond both | s |"
+    )
+    print("|" + "---|" * 9)
+    for n, d, engine, num_samples, bound in CASES:
         X = np.random.default_rng(0).normal(size=(n, d))
-        for engine in ("shared", "pairwise"):
-            for bound in (64, 1024):
-                cells = [n, d, engine, bound, *measure(X, engine, bound)]
-                print("| " + " | ".join(map(str, cells)) + " |", flush=True)
+        cells = [n, d, engine, num_samples, bound, *measure(X, engine, num_samples, bound)]
+        print("| " + " | ".join(map(str, cells)) + " |", flush=True)
 
 
-def measure(X: np.ndarray, engine: str, bound: int) -> list[str]:
+def measure(X: np.ndarray, engine: str, num_samples: int | str, bound: int) -> list[str]:
     model = Linear(X.shape[1])
+    options = {"max_samples": None, "engine": engine, "num_samples": num_samples}
     start = time.perf_counter()
     with config_context(working_memory=bound):
         tracemalloc.start()
-        result = lime_importance(model, X, max_samples=None, engine=engine, random_state=0)
+        result = lime_importance(model, X, random_state=0, **options)
         _, peak = tracemalloc.get_traced_memory()
         tracemalloc.stop()
     taken = time.perf_counter() - start

@@ -91,7 +91,7 @@ class Search:
         d, most = len(self.bases), max(len(basis) for basis in self.bases) + 1
         fit = self.working_memory // (8 * most * min(self.n_rows, _ROWS))  # columns
         side = int(np.sqrt(self.working_memory / 80)) // most  # of a product of two blocks
-        wide, narrow = min(fit // 3, side), min(fit // 8, side)
+        wide, narrow = min(fit // 2, side), min(fit // 4, side)
         if self.n_rows > _ROWS:  # the sums with all other columns wait for more rows
             wide = min(wide, self.working_memory // (32 * most**2 * d))
         known = np.array(list(fitted), dtype=np.intp).reshape(-1, 2)
