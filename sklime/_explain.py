@@ -1,8 +1,8 @@
 """From a fitted model and a table to explanations of its rows."""
 
 import warnings
-from collections.abc import Callable, Iterable
-from dataclasses import replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from numbers import Real
 from typing import Any
@@ -51,73 +51,81 @@ _ENOUGH_SAMPLES = 1024
 LEAST_GROWING = 128
 
 
+@dataclass(frozen=True)
+class Settings:
+    """What :func:`lime_importance` and the wrapper have in common, under the same names."""
+
+    max_samples: str | float | None
+    labels: str | ArrayLike
+    response_method: str
+    categorical_features: Any
+    discretizer: str | int
+    num_samples: str | int
+    kernel_width: float | Sequence[float] | None
+    model_regressor: Any
+    num_features: int | None
+    values: str
+    feature_groups: dict[Any, Any] | None
+    aggregation: str | Callable[..., Any]
+    engine: str
+    tol: float | None
+    max_num_samples: int
+    n_jobs: int | None
+    random_state: Any
+    verbose: int
+
+
 def explain(
     estimator: Any,
     X: Any,
-    y: Any = None,
+    y: Any,
+    settings: Settings,
     *,
     training_data: Any = None,
     sample_weight: ArrayLike | None = None,
     candidates: NDArray[np.intp] | None = None,
     classes: NDArray[Any] | None = None,
-    max_samples: str | float | None,
-    labels: str | ArrayLike,
-    response_method: str,
-    categorical_features: Any,
-    discretizer: str | int,
-    num_samples: str | int,
-    kernel_widths: Iterable[float | None],
-    model_regressor: Any,
-    num_features: int | None,
-    values: str,
-    feature_groups: dict[Any, Any] | None,
-    aggregation: str | Callable[..., Any],
-    engine: str,
-    tol: float | None,
-    max_num_samples: int,
-    n_jobs: int | None,
-    random_state: Any,
-    verbose: int,
 ) -> list[Explanations]:
     """Explain rows of X at each kernel width, see :func:`lime_importance`.
 
     `candidates` are the positions of the rows that may be explained (a fold's held-out rows), and
-    `classes` all classes, of which a fold's model may lack some. `aggregation` and `labels` say
-    whose error `tol` bounds. `feature_groups` are checked, before the model is asked anything.
+    `classes` all classes, of which a fold's model may lack some. The aggregation and the labels
+    say whose error `tol` bounds. Groups of columns are checked, before the model is asked anything.
     """
-    rng = check_random_state(random_state)
+    rng = check_random_state(settings.random_state)
     seed = int(rng.randint(np.iinfo(np.int32).max))  # first: the rows explained change no draw
     table = Table(X)
     training_table = table if training_data is None else Table(training_data)
     _check_tables(table, training_table, y)
     weight = _row_weights(sample_weight, X)
-    if feature_groups is not None:
-        group_masks(table, feature_groups)
+    if settings.feature_groups is not None:
+        group_masks(table, settings.feature_groups)
     classifier = estimator_type(estimator) == "classifier"
     neighborhood = _make_neighborhood(
         training_table,
         weight if training_data is None else None,
         y,
         classifier=classifier,
-        categorical_features=categorical_features,
-        discretizer=discretizer,
+        categorical_features=settings.categorical_features,
+        discretizer=settings.discretizer,
     )
-    widths = _kernel_widths(kernel_widths, table.n_columns)
+    widths = _kernel_widths(settings.kernel_width, table.n_columns)
     effective = [effective_sample_size(neighborhood.bins, width) for width in widths]
+    engine = settings.engine
     if engine == "auto":
         engine = "shared" if min(effective) >= MIN_EFFECTIVE else NARROW_ENGINE
-    n_samples = _first_samples(engine, num_samples, tol)
+    n_samples = _first_samples(engine, settings.num_samples, settings.tol)
     candidates = np.arange(table.n_rows) if candidates is None else candidates
     if weight is not None:
         candidates = candidates[weight[candidates] > 0]
-    wanted = MAX_SAMPLES[engine] if max_samples == "auto" else max_samples
+    wanted = MAX_SAMPLES[engine] if settings.max_samples == "auto" else settings.max_samples
     stratify = y if classifier and y is not None and np.asarray(y).ndim == 1 else None
     sample = _choose_rows(candidates, wanted, stratify, rng)
     data = table.take(sample)
     codes = neighborhood.bins.encode(Table(data))
     if classes is None:
-        classes = class_values(estimator, response_method, neighborhood.table.native)
-    response, predictions = choose_response(estimator, response_method, data, classes)
+        classes = class_values(estimator, settings.response_method, neighborhood.table.native)
+    response, predictions = choose_response(estimator, settings.response_method, data, classes)
     make = partial(
         Explanations,
         predictions=predictions,
@@ -132,50 +140,63 @@ def explain(
         bins=neighborhood.bins,
         codes=codes,
         engine=engine,
-        num_features=num_features,
-        values=values,
+        num_features=settings.num_features,
+        values=settings.values,
     )
     shared = engine in POOLED_ENGINES
     n_predicted = n_samples if shared else n_samples * len(sample) * len(widths)
     # A bar cannot follow the predictions of other processes.
-    shown = verbose if shared or effective_n_jobs(n_jobs) == 1 else 0
+    shown = settings.verbose if shared or effective_n_jobs(settings.n_jobs) == 1 else 0
     with progress(n_predicted, shown) as advance:
         problem = Problem(
             neighborhood=neighborhood,
             response=replace(response, advance=advance),
             predictions=predictions,
             codes=codes,
-            model_regressor=model_regressor,
+            model_regressor=settings.model_regressor,
             seed=seed,
-            n_jobs=n_jobs,
+            n_jobs=settings.n_jobs,
         )
-        sampler = ENGINES[engine](problem, n_samples)
-        while True:
-            explained = [
-                _explain_at(sampler, width, problem, values, num_features) for width in widths
-            ]
-            results = [
-                make(
-                    replicates=surrogates.replicates,
-                    intercepts=surrogates.intercepts,
-                    scores=surrogates.scores,
-                    kernel_width=width,
-                    effective_sample_size=share,
-                    num_samples=n_samples,
-                    effects=(sampler.effects,) if isinstance(sampler, Pairwise) else (),
-                )
-                for surrogates, width, share in zip(explained, widths, effective, strict=True)
-            ]
-            if tol is None:
-                break
-            error = max(result.relative_error(aggregation, labels) for result in results)
-            if error <= tol:
-                break
-            if 2 * n_samples > max_num_samples:
-                _warn_of_no_convergence(n_samples, error, tol)
-                break
-            n_samples *= 2
-            sampler.grow(n_samples)
+        return _explain_until(problem, settings, engine, n_samples, widths, effective, make)
+
+
+def _explain_until(
+    problem: Problem,
+    settings: Settings,
+    engine: str,
+    n_samples: int,
+    widths: list[float],
+    effective: list[float],
+    make: Callable[..., Explanations],
+) -> list[Explanations]:
+    """Explain at each width with twice the samples, until the error is as small as asked for."""
+    sampler, tol = ENGINES[engine](problem, n_samples), settings.tol
+    while True:
+        explained = [_explain_at(sampler, width, problem, settings) for width in widths]
+        results = [
+            make(
+                replicates=surrogates.replicates,
+                intercepts=surrogates.intercepts,
+                scores=surrogates.scores,
+                kernel_width=width,
+                effective_sample_size=share,
+                num_samples=n_samples,
+                effects=(sampler.effects,) if isinstance(sampler, Pairwise) else (),
+            )
+            for surrogates, width, share in zip(explained, widths, effective, strict=True)
+        ]
+        if tol is None:
+            break
+        error = max(
+            result.relative_error(settings.aggregation, settings.labels) for result in results
+        )
+        if error <= tol:
+            break
+        if 2 * n_samples > settings.max_num_samples:
+            _warn_of_no_convergence(n_samples, error, tol)
+            break
+        n_samples *= 2
+        sampler.grow(n_samples)
     if n_samples >= _ENOUGH_SAMPLES:
         # A narrower kernel sees more than main effects.
         wide = np.array(effective) >= MIN_EFFECTIVE
@@ -186,18 +207,18 @@ def explain(
 
 
 def _explain_at(
-    sampler: Engine, kernel_width: float, problem: Problem, values: str, num_features: int | None
+    sampler: Engine, kernel_width: float, problem: Problem, settings: Settings
 ) -> Surrogates:
     """Surrogates at one kernel width, their weights as the caller wants them."""
     surrogates = sampler.explain(kernel_width)
     _drop_rounding(surrogates, problem.predictions)
     for rows in gen_batches(len(problem.codes), _ROWS):
         part = surrogates.rows(rows)
-        if values == "contributions":
+        if settings.values == "contributions":
             own = problem.neighborhood.bins.own_probabilities(problem.codes[rows])
             _make_contributions(part, own)
-        if num_features is not None:
-            _keep_largest(part.replicates, num_features)
+        if settings.num_features is not None:
+            _keep_largest(part.replicates, settings.num_features)
     return surrogates
 
 
@@ -270,9 +291,9 @@ def _feature_names(table: Table) -> NDArray[np.object_]:
     return np.array([f"x{j}" for j in range(table.n_columns)], dtype=object)
 
 
-def _kernel_widths(kernel_widths: Iterable[float | None], n_columns: int) -> list[float]:
+def _kernel_widths(kernel_width: float | Sequence[float] | None, n_columns: int) -> list[float]:
     """Checked widths of kernels, lime's own where None stands."""
-    given = list(kernel_widths)
+    given: Any = [None] if kernel_width is None else np.atleast_1d(kernel_width).tolist()
     widths = [0.75 * np.sqrt(n_columns) if width is None else width for width in given]
     if not widths or not all(isinstance(width, Real) and float(width) > 0 for width in widths):
         raise ValueError(

@@ -17,7 +17,7 @@ from sklearn.utils._param_validation import (
 
 from ._aggregation import AGGREGATIONS
 from ._engines import ENGINES
-from ._explain import explain
+from ._explain import Settings, explain
 from ._explanations import Explanations
 from ._neighborhood import DISCRETIZERS
 from ._response import RESPONSE_METHODS
@@ -231,37 +231,32 @@ def lime_importance(
     >>> lime_importance(model, X, random_state=0).importances_mean.argsort()[::-1].tolist()
     [2, 3, 0, 1]
     """
-    several = kernel_width is not None and np.ndim(kernel_width) > 0
-    widths: Any = np.asarray(kernel_width).tolist() if several else [kernel_width]
+    settings = Settings(
+        max_samples=max_samples,
+        labels=labels,
+        response_method=response_method,
+        categorical_features=categorical_features,
+        discretizer=discretizer,
+        num_samples=num_samples,
+        kernel_width=kernel_width,
+        model_regressor=model_regressor,
+        num_features=num_features,
+        values=values,
+        feature_groups=feature_groups,
+        aggregation=aggregation,
+        engine=engine,
+        tol=tol,
+        max_num_samples=max_num_samples,
+        n_jobs=n_jobs,
+        random_state=random_state,
+        verbose=verbose,
+    )
+    rows = {"training_data": training_data, "sample_weight": sample_weight}
     results = [
         as_bunch(explanations, aggregation, labels, feature_groups)
-        for explanations in explain(
-            estimator,
-            X,
-            y,
-            training_data=training_data,
-            sample_weight=sample_weight,
-            max_samples=max_samples,
-            labels=labels,
-            response_method=response_method,
-            categorical_features=categorical_features,
-            discretizer=discretizer,
-            num_samples=num_samples,
-            kernel_widths=widths,
-            model_regressor=model_regressor,
-            num_features=num_features,
-            values=values,
-            feature_groups=feature_groups,
-            aggregation=aggregation,
-            engine=engine,
-            tol=tol,
-            max_num_samples=max_num_samples,
-            n_jobs=n_jobs,
-            random_state=random_state,
-            verbose=verbose,
-        )
+        for explanations in explain(estimator, X, y, settings, **rows)
     ]
-    return results if several else results[0]
+    return results[0] if kernel_width is None or np.ndim(kernel_width) == 0 else results
 
 
 def as_bunch(

@@ -3,7 +3,7 @@
 import warnings
 from collections.abc import Callable
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial, wraps
 from inspect import signature
 from types import MethodType
@@ -36,7 +36,7 @@ from sklearn.utils.validation import (
 
 from ._callbacks import CallbackSupportMixin, Task
 from ._engines import over_workers
-from ._explain import explain
+from ._explain import Settings, explain
 from ._explanations import Explanations
 from ._importance import PARAMETERS, row_spread
 from ._response import class_values
@@ -345,7 +345,7 @@ class LimeImportanceWrapper(CallbackSupportMixin, MetaEstimatorMixin, BaseEstima
         self, estimator: Any, X: Any, y: Any, sample_weight: Any, routed: Bunch, task: Task
     ) -> list["_Fold"]:
         """Explain the fitted estimator or, with `cv`, the models of the folds."""
-        settings = {name: getattr(self, name) for name in PARAMETERS}
+        settings = Settings(**{name: getattr(self, name) for name in PARAMETERS})
         if self.cv is None:
             with task.part("explain").run(X, y):
                 return [_explain(estimator, X, y, sample_weight, settings)]
@@ -367,7 +367,7 @@ class LimeImportanceWrapper(CallbackSupportMixin, MetaEstimatorMixin, BaseEstima
                 sample_weight,
                 routed.estimator.fit,
                 train,
-                {**settings, "random_state": int(seed), "n_jobs": 1},
+                replace(settings, random_state=int(seed), n_jobs=1),
                 task=fold,
                 candidates=test,
                 classes=classes,
@@ -629,17 +629,13 @@ class _Fold:
 
 
 def _explain(
-    estimator: Any, X: Any, y: Any, sample_weight: Any, settings: dict[str, Any], **rows: Any
+    estimator: Any, X: Any, y: Any, sample_weight: Any, settings: Settings, **rows: Any
 ) -> _Fold:
     """Explain rows of X for a fitted estimator."""
-    settings = dict(settings)
-    widths = [settings.pop("kernel_width")]
-    (explanations,) = explain(
-        estimator, X, y, sample_weight=sample_weight, kernel_widths=widths, **rows, **settings
-    )
-    chosen = settings["aggregation"], settings["labels"]
+    (explanations,) = explain(estimator, X, y, settings, sample_weight=sample_weight, **rows)
+    chosen = settings.aggregation, settings.labels
     estimate = explanations.estimate(*chosen)
-    groups = explanations.group_importances(settings["feature_groups"] or {}, *chosen)
+    groups = explanations.group_importances(settings.feature_groups or {}, *chosen)
     return _Fold(estimator, explanations, estimate.values, estimate.sem, groups)
 
 
@@ -650,7 +646,7 @@ def _fit_and_explain(
     sample_weight: Any,
     fit_params: dict[str, Any],
     train: NDArray[np.intp],
-    settings: dict[str, Any],
+    settings: Settings,
     task: Task,
     **rows: Any,
 ) -> _Fold:
