@@ -32,13 +32,14 @@ PACKAGES = ["numpy", "scipy", "scikit-learn", "lime", "shap", "eli5", "joblib"]
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("parts", nargs="*", choices=[*PARTS, []], default=PARTS)
+    parser.add_argument("parts", nargs="*", help=", ".join(PARTS))
+    parts = parser.parse_args().parts or PARTS
+    if unknown := set(parts) - set(PARTS):
+        parser.error(f"no such benchmark: {', '.join(sorted(unknown))}")
     results = HERE / "RESULTS.md"
     sections = read(results)
-    for part in parser.parse_args().parts or PARTS:
+    for part in parts:
         script = HERE / f"{part}.py"
-        if not script.exists():
-            continue
         print(part, file=sys.stderr, flush=True)
         start = time.perf_counter()
         done = subprocess.run(
