@@ -49,7 +49,8 @@ def problems(seed: int) -> Iterator[tuple[str, Problem]]:
     yield "quadratic", (z, z[:, 0] ** 2 + z[:, 1] ** 2 + z[:, 2] + noise, [0, 1, 2])
     twins = z.copy()
     twins[:, 3:6] = 0.9 * z[:, :3] + np.sqrt(1 - 0.81) * z[:, 3:6]
-    yield "correlated", (twins, z[:, 0] + z[:, 1] * z[:, 2] + noise, [0, 1, 2])
+    yield "correlated", (twins, z[:, :3] @ [2, 1.5, 1] + noise, [0, 1, 2])
+    yield "correlated, product", (twins, z[:, 0] + z[:, 1] * z[:, 2] + noise, [0, 1, 2])
     binary = z.copy()
     binary[:, [1, 3]] = np.sign(z[:, [1, 3]])
     yield "binary + continuous", (binary, z[:, 0] + binary[:, 1] + noise, [0, 1])
