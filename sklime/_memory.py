@@ -1,5 +1,6 @@
 """Room for what would not fit in scikit-learn's working memory."""
 
+import math
 import os
 import tempfile
 import weakref
@@ -37,7 +38,7 @@ class Store:
     def empty(self, shape: tuple[int, ...], dtype: DTypeLike) -> NDArray[Any]:
         """An array of any content."""
         dtype = np.dtype(dtype)
-        size = int(np.prod(shape)) * dtype.itemsize
+        size = math.prod(shape) * dtype.itemsize
         if size <= self._left:
             self._left -= size
             return np.empty(shape, dtype)
@@ -49,7 +50,10 @@ class Store:
         return np.asarray(self._slab[start : self._used]).view(dtype).reshape(shape)
 
     def keep(self, array: NDArray[Any]) -> NDArray[Any]:
-        """A copy."""
+        """The array, or a copy in a file."""
+        if array.nbytes <= self._left:
+            self._left -= array.nbytes
+            return array
         copy = self.empty(array.shape, array.dtype)
         copy[...] = array
         return copy
