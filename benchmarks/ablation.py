@@ -15,7 +15,7 @@ import numpy as np
 from pairwise import MODELS, WIDTH, problems
 from scipy.stats import qmc
 
-from sklime import _effects, _engines, _search, lime_importance
+from sklime import _effects, _engines, _tally, lime_importance
 from sklime._terms import Rows
 
 SEEDS = 2
@@ -26,7 +26,7 @@ draw = _engines.uniform_batches
 
 def prototype_shares(counts: np.ndarray, freedoms: np.ndarray) -> np.ndarray:
     """Shrinkage of each table by itself, by twice the noise that it has."""
-    return np.broadcast_to(np.maximum(0, 1 - 2 / _search._RATIOS), counts.shape)
+    return np.broadcast_to(np.maximum(0, 1 - 2 / _tally.RATIOS), counts.shape)
 
 
 def another_design(make: Callable[..., qmc.QMCEngine]) -> Callable[..., Iterator[np.ndarray]]:
@@ -61,7 +61,7 @@ def variants() -> Iterator[tuple[str, AbstractContextManager[Any]]]:
     yield "as it is", nullcontext()
     yield (
         "each table shrunk by itself, 1 - 2 noise / total",
-        patch.object(_search, "_signal_shares", prototype_shares),
+        patch.object(_tally, "signal_shares", prototype_shares),
     )
     yield "pairs fitted to the random rows only", patch.object(Rows, "all", random_rows)
     yield "pairs searched for once, not twice", patch.object(_effects, "SEARCHES", (2, 3))

@@ -11,16 +11,13 @@ from numpy.typing import NDArray
 from sklearn.utils import gen_batches
 from threadpoolctl import threadpool_limits
 
+from ._tally import MAX_TERMS, Tally
 from ._terms import Binned, Columns, Floats, Ints, Rows, Term, inverse
 
 Tables = tuple[Ints, NDArray[np.floating[Any]]]  # their columns, (n, order), and ratios of variance
 
 _ROWS = 4096  # in one product, whatever the memory: sums of single precision have an order
-MAX_TERMS = 1000  # interactions kept of each order, the strongest
 LEAST_SIGNAL = 0.1  # share of a table's variance that must be signal for it to be kept
-_STEPS = 128  # of the variance of a table over that of its noise, in a factor of e
-_RATIOS = np.exp(np.arange(-14 * _STEPS, 14 * _STEPS + 1) / _STEPS)
-NULL_TERMS = 10  # tables without effect that the prior of effects counts on top of those seen
 
 
 class Search:
@@ -66,7 +63,7 @@ class Search:
         freedoms = np.unique(reduce(np.multiply.outer, [np.unique(self.ranks)] * order))
         found: dict[Columns, float] = {}
         for k in self._outputs():
-            tally = _Tally(freedoms, order)
+            tally = Tally(freedoms, order)
             for columns, ratios in tables(k):
                 tally.add(columns, self.ranks[columns].prod(axis=1), ratios)
             for term, share in tally.shares():
@@ -204,81 +201,3 @@ def _contrasts(margin: Floats) -> Floats:
         reflection = np.eye(len(seen)) - np.outer(normal, normal) / normal[0]
         basis[:, seen] = reflection[1:] / root
     return basis
-
-
-class _Tally:
-    """Tables by kind, and the strongest ones of each number of degrees of freedom.
-
-    Millions of tables are of a few thousand kinds: degrees of freedom and rounded logarithm of the
-    ratio. Of as many degrees of freedom, a stronger table has the larger share of signal.
-    """
-
-    def __init__(self, freedoms: Ints, order: int) -> None:
-        self._freedoms = freedoms
-        self._counts = np.zeros((len(freedoms), len(_RATIOS)))
-        self._weakest = np.zeros(len(freedoms))  # ratios below this one are not kept
-        self._rows, self._columns = np.empty(0, np.intp), np.empty((0, order), np.intp)
-        self._ratios = np.empty(0)
-
-    def add(self, columns: Ints, freedom: Ints, ratios: NDArray[np.floating[Any]]) -> None:
-        """Count tables of these columns, (n, order), and keep them if they are strong."""
-        rows = np.searchsorted(self._freedoms, freedom)
-        np.add.at(self._counts, (rows, _kinds(ratios)), 1)
-        new = ratios >= self._weakest[rows]
-        rows = np.concatenate([self._rows, rows[new]])
-        columns = np.concatenate([self._columns, columns[new]])
-        values = np.concatenate([self._ratios, ratios[new]])
-        # the same order, whatever the blocks in which tables come
-        order = np.lexsort((*columns.T[::-1], -values, rows))
-        place = np.arange(len(order)) - np.searchsorted(rows[order], rows[order])
-        last = order[place == MAX_TERMS - 1]
-        self._weakest[rows[last]] = values[last]
-        kept = order[place < MAX_TERMS]
-        self._rows, self._columns, self._ratios = rows[kept], columns[kept], values[kept]
-
-    def shares(self) -> Iterator[tuple[Columns, float]]:
-        """Columns and expected share of signal of the strongest tables."""
-        shares = _signal_shares(self._counts, self._freedoms)[self._rows, _kinds(self._ratios)]
-        return zip(map(tuple, self._columns.tolist()), shares.tolist(), strict=True)
-
-
-def _kinds(ratios: NDArray[np.floating[Any]]) -> Ints:
-    """Place of ratios among `_RATIOS`."""
-    steps = np.log(np.clip(ratios, _RATIOS[0], _RATIOS[-1]) / _RATIOS[0])
-    return np.rint(_STEPS * steps).astype(np.intp)
-
-
-def _signal_shares(counts: Floats, freedoms: Ints) -> Floats:
-    """Expected share of signal in the variance of each kind of table: empirical Bayes over all.
-
-    At a signal-to-noise ratio g the variance of a table over that of its noise follows
-    ``(1 + g) chi2_f / f``. The prior of g is a mixture over a grid, fitted by
-    expectation-maximisation (M. Stephens, "False discovery rates: a new deal", 2017).
-
-    Parameters
-    ----------
-    counts : ndarray of shape (n_freedoms, n_ratios)
-        How many tables there are of each number of degrees of freedom and each of `_RATIOS`.
-    freedoms : ndarray of shape (n_freedoms,)
-
-    Returns
-    -------
-    ndarray of shape (n_freedoms, n_ratios)
-        0 where there is no table, and without degrees of freedom.
-    """
-    rows, kinds = present = np.nonzero(counts * np.sign(freedoms)[:, None])
-    free, ratio = freedoms[rows, None], _RATIOS[kinds, None]
-    gains = np.append(0, 2.0 ** np.arange(-3, 14))
-    fit = -free / 2 * (ratio / (1 + gains) + np.log1p(gains))
-    likelihood = np.exp(fit - fit.max(axis=1, keepdims=True))
-    prior = np.full(len(gains), 1 / len(gains))
-    posterior = likelihood
-    for _ in range(60):
-        posterior = likelihood * prior
-        posterior /= posterior.sum(axis=1, keepdims=True)
-        prior = counts[present] @ posterior
-        prior[0] += NULL_TERMS
-        prior /= prior.sum()
-    shares = np.zeros(counts.shape)
-    shares[present] = posterior @ (gains / (1 + gains))
-    return shares
