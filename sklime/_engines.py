@@ -44,6 +44,9 @@ MIN_EFFECTIVE = 0.1
 # What "auto" takes for a narrower kernel.
 NARROW_ENGINE = "pairwise"
 
+# Bytes in which rows are drawn at once, at most: fresh memory takes longer than it saves calls.
+_MOST_DRAWN = 2.0**27
+
 # Fewer explained rows than this are not worth a worker of their own.
 _LEAST_CHUNK = 64
 
@@ -226,7 +229,7 @@ def grow_pool(problem: Problem, pool: Pool | None, num_samples: int, *, sobol: b
     n_features, n_outputs = problem.codes.shape[1], problem.predictions.shape[1]
     n_replicates, n_rows = _replicates(num_samples)
     new = range(0 if pool is None else pool.codes.shape[1], n_rows)
-    most = max(1, int(working_memory() / _row_bytes(problem)))
+    most = _rows_at_once(problem)
     batches = uniform_batches(n_features, n_replicates, new, most, problem.seed, sobol=sobol)
     # The codes of a column side by side, as they are drawn and summed.
     codes = Store().empty((n_features, n_replicates * len(new)), problem.codes.dtype).T
@@ -261,18 +264,19 @@ def grow_twins(
     codes = pool.codes[:, new.start : new.stop].reshape(-1, n_features)
     rng = np.random.default_rng([problem.seed, done, 2])
     response = np.empty((len(codes), problem.predictions.shape[1]))
-    for rows in gen_batches(len(codes), max(1, int(working_memory() / _row_bytes(problem)))):
+    for rows in gen_batches(len(codes), _rows_at_once(problem)):
         cells = neighborhood.redraw(rng.random(codes[rows].shape).T, codes[rows].T)
         response[rows] = problem.response(neighborhood.table.gather(cells))
     more = response.reshape(n_replicates, len(new), -1)
     return more if twins is None else np.concatenate([twins, more], axis=1)
 
 
-def _row_bytes(problem: Problem) -> float:
-    """Bytes that a row takes while it is drawn and given to the model."""
+def _rows_at_once(problem: Problem) -> int:
+    """Rows that are drawn and given to the model together."""
     n_features, n_outputs = problem.codes.shape[1], problem.predictions.shape[1]
-    # A cell passes as a uniform number, a rank, a row number and twice as a value.
-    return 40 * n_features + 2 * problem.neighborhood.table.row_nbytes + 40 * n_outputs
+    # A drawn cell passes as a uniform number, a rank, a row number and twice as a value.
+    row_bytes = 40 * n_features + 2 * problem.neighborhood.table.row_nbytes + 40 * n_outputs
+    return max(1, int(min(working_memory(), _MOST_DRAWN) / row_bytes))
 
 
 def _local_rows(

@@ -372,11 +372,16 @@ def _quantile_cuts(
     weight of 2 is the value twice. A quantile that is the column's maximum would leave the last
     bin empty and the column constant; the next lower value takes its place.
     """
-    cumulative = np.arange(1, len(ordered) + 1) if weight is None else np.cumsum(weight)
     # The tolerance keeps e.g. 0.3 * 10 from asking for more than the third value.
-    ranks = np.searchsorted(cumulative, shares * cumulative[-1] * (1 - 1e-12), side="left")
+    shares = shares * (1 - 1e-12)
+    if weight is None:
+        ranks = np.ceil(shares * len(ordered)).astype(np.intp) - 1
+    else:
+        cumulative = np.cumsum(weight)
+        ranks = np.searchsorted(cumulative, shares * cumulative[-1], side="left")
     below_maximum = np.searchsorted(ordered, ordered[-1], side="left") - 1
-    return np.unique(ordered[np.minimum(ranks, below_maximum)])
+    cuts = ordered[np.minimum(ranks, below_maximum)]
+    return cuts[np.append(True, cuts[1:] != cuts[:-1])]
 
 
 def _tree_cuts(

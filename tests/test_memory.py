@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from sklearn import config_context
 
-from sklime import _surrogate, lime_importance
+from sklime import _engines, _surrogate, lime_importance
 
 MIB = 2**20
 BOUND = 64
@@ -36,8 +36,8 @@ CASES = {
             "sample_weight": np.resize([1.0, 2.0], 200_000),
         },
     ),
-    "pairwise, many samples": ((100, 150, 1), {"engine": "pairwise", "num_samples": 2**17}),
-    "pairwise, wide": ((50, 3000, 1), {"engine": "pairwise", "num_samples": 512}),
+    "pairwise, many samples": ((100, 200, 1), {"engine": "pairwise", "num_samples": 2**16}),
+    "pairwise, wide": ((20, 3000, 1), {"engine": "pairwise", "num_samples": 128}),
     "pairwise, many rows": (
         (30_000, 40, 1),
         {"engine": "pairwise", "num_samples": 1000, "max_samples": None},
@@ -104,6 +104,7 @@ def test_the_working_memory_bounds_the_peak_and_what_the_model_is_asked(case, mo
     assert asked < BOUND / 2
     # the work is large enough to tell
     monkeypatch.setattr(_surrogate, "_MOST_MEMORY", 1e12)
+    monkeypatch.setattr(_engines, "_MOST_DRAWN", 1e12)
     unbounded_peak, asked_at_once = explain(case, 2**11)
     assert unbounded_peak > 1.2 * BOUND
     assert asked_at_once >= 2 * asked or "columns" not in case
