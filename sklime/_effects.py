@@ -130,7 +130,9 @@ def fit_effects(
     An estimate of a table is the table so far plus, cell by cell, the residual of the whole fit
     summed over the cell's rows by the number of rows expected there, centred along every side.
     Going round the terms solves their joint least-squares problem, and as the numbers expected
-    are known, the estimate from all rows is the mean of those from each replicate.
+    are known, the estimate from all rows is the mean of those from each replicate. Main effects
+    are estimated from the Sobol rows of each replicate, less what the random rows say they are,
+    so that their errors stay independent where columns are many.
 
     The squared norm of a pair's table is the variance of its effect plus noise,
     ``Var(residual) (B_j - 1) (B_k - 1) / rows``. Every table is multiplied by its expected share
