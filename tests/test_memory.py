@@ -21,7 +21,7 @@ CASES = {
         (12_000, 20, 1),
         {"engine": "shared", "num_samples": 16_384, "max_samples": None, "n_jobs": 4},
     ),
-    "shared, many columns": ((100, 1500, 1), {"engine": "shared", "kernel_width": 1.0}),
+    "shared, many columns": ((100, 1000, 1), {"engine": "shared", "kernel_width": 1.0}),
     "shared, many outputs": (
         (2200, 20, 8),
         {"engine": "shared", "kernel_width": 1.0, "max_samples": None},
@@ -36,8 +36,8 @@ CASES = {
             "sample_weight": np.resize([1.0, 2.0], 200_000),
         },
     ),
-    "pairwise, many samples": ((100, 200, 1), {"engine": "pairwise", "num_samples": 2**16}),
-    "pairwise, wide": ((20, 3000, 1), {"engine": "pairwise", "num_samples": 128}),
+    "pairwise, many samples": ((100, 150, 1), {"engine": "pairwise", "num_samples": 2**16}),
+    "pairwise, wide": ((20, 1500, 1), {"engine": "pairwise", "num_samples": 128}),
     "pairwise, many rows": (
         (30_000, 40, 1),
         {"engine": "pairwise", "num_samples": 1000, "max_samples": None},
@@ -50,8 +50,8 @@ CASES = {
         (3000, 20, 1),
         {"engine": "local", "num_samples": 128, "max_samples": None},
     ),
-    "local, many columns": ((100, 400, 1), {"engine": "local"}),
-    "local, a row that does not fit": ((2, 4000, 1), {"engine": "local"}),
+    "local, many columns": ((40, 400, 1), {"engine": "local"}),
+    "local, a row that does not fit": ((2, 4200, 1), {"engine": "local", "max_samples": 1}),
     "local, many outputs": ((100, 20, 150), {"engine": "local", "max_samples": 60}),
     "local, many levels": (
         (200, 40, 1),
