@@ -25,6 +25,7 @@ References
 import itertools
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
+from functools import reduce
 from typing import Any
 
 import numpy as np
@@ -48,7 +49,10 @@ _NEAR = 32
 _BLOCK_CELLS = 2**20
 
 # Intermediate arrays larger than this, in bytes, would only leave the processor's cache.
-_MOST_MEMORY = 2.0**26
+_MOST_MEMORY = 2.0**25
+
+# A replicate's one-hot code is made once if it is not larger than this, in bytes.
+_MOST_KEPT = 2**21
 
 
 @dataclass(frozen=True)
@@ -209,10 +213,11 @@ class _TwoLevels:
         np.rint(moments, out=moments)
 
         near = near_rows(bins, kernel_width, n_rows)
-        self._codes, self._moments = pool.codes[:, :near], moments[:, :near]
+        near_codes, self._moments = pool.codes[:, :near], moments[:, :near]
+        self._hot = [_OneHot(codes, bins) for codes in near_codes]
         self._shift = (moments.mean(axis=1) - self._moments.mean(axis=1)) / self._unit
         f = moments[..., : n_outputs - self._closes]
-        flat = flat_weights(pool.codes, f, bins) - flat_weights(self._codes, f[:, :near], bins)
+        flat = flat_weights(pool.codes, f, bins) - flat_weights(near_codes, f[:, :near], bins)
         self._flat = flat / self._unit * self._scale[: f.shape[-1]]
         # What an explained row takes: one-hot code and sums by bin, kernel weights, and arrays of
         # its columns.
@@ -230,16 +235,20 @@ class _TwoLevels:
         gain = weight_gain(inside)
         own_hot = _indicators(flat_bins, self._bins, np.float32)
         mean, variance = np.zeros((2, len(codes), n_outputs))
-        for r in range(n_replicates):
-            hot = _OneHot(self._codes[r], self._bins)
-            weight = self._kernel[hot.mismatches(own_hot)]
+        # Fresh memory for each of these would take longer than what is done in it.
+        weight, weighted = np.empty((2, len(codes), self._moments.shape[1]))
+        places = np.empty(weight.shape, dtype=np.intp)
+        for r, hot in enumerate(self._hot):
+            places[...] = hot.mismatches(own_hot)
+            self._kernel.take(places, out=weight, mode="clip")
             total = weight.sum(axis=1, keepdims=True) * self._unit
             near = weight @ self._moments[r] / total
             row_mean, row_square = np.split(near + self._shift[r], 2, axis=1)
             mean += row_mean / n_replicates
             variance += (row_square - row_mean**2) / n_replicates
             for k in range(n_outputs - self._closes):
-                own_sum = hot.own_bin_sums(weight * self._moments[r, :, k], flat_bins)
+                np.multiply(weight, self._moments[r, :, k], out=weighted)
+                own_sum = hot.own_bin_sums(weighted, flat_bins)
                 covariance = (own_sum / total - inside * near[:, [k]]) * self._scale[k]
                 weights = gain * covariance + self._flat[r, :, k][flat_bins]
                 replicates[r, ..., k] = weights
@@ -390,8 +399,9 @@ class _OneHot:
         self._bins = bins
         size = max(1, int(_MOST_MEMORY / 4 / (12 * len(bins.probabilities))))
         self._blocks = [slice(a, a + size) for a in range(0, len(codes), size)]
+        self._kept: dict[type, NDArray[np.floating[Any]]] = {}
 
-    def mismatches(self, own: NDArray[np.floating[Any]]) -> NDArray[np.intp]:
+    def mismatches(self, own: NDArray[np.floating[Any]]) -> NDArray[np.float32]:
         """Columns in which explained row i and pool row m differ, (n_explained, n_rows).
 
         Less the smallest such number of each explained row: it would only scale its kernel.
@@ -400,8 +410,7 @@ class _OneHot:
         matches = np.empty((len(own), len(self._codes)), dtype=np.float32)
         for block in self._blocks:
             matches[:, block] = own @ self._hot(block, np.float32).T
-        np.subtract(matches.max(axis=1, keepdims=True), matches, out=matches)
-        return matches.astype(np.intp)
+        return np.subtract(matches.max(axis=1, keepdims=True), matches, out=matches)
 
     def own_bin_sums(
         self, values: NDArray[np.float64], flat_bins: NDArray[np.intp]
@@ -410,13 +419,16 @@ class _OneHot:
 
         0 at a level without a bin.
         """
-        sums = np.zeros((len(values), len(self._bins.probabilities) + 1))
-        for block in self._blocks:
-            sums += values[:, block] @ self._hot(block, np.float64)
-        return np.take_along_axis(sums, flat_bins, axis=1)
+        parts = (values[:, block] @ self._hot(block, np.float64) for block in self._blocks)
+        return np.take_along_axis(reduce(np.add, parts), flat_bins, axis=1)
 
     def _hot(self, block: slice, dtype: type[np.floating[Any]]) -> NDArray[np.floating[Any]]:
-        return _indicators(self._bins.flat(self._codes[block]), self._bins, dtype)
+        if dtype in self._kept:
+            return self._kept[dtype]
+        hot = _indicators(self._bins.flat(self._codes[block]), self._bins, dtype)
+        if len(self._blocks) == 1 and hot.nbytes <= _MOST_KEPT:
+            self._kept[dtype] = hot
+        return hot
 
 
 def _indicators(
