@@ -86,7 +86,7 @@ def cost_of_the_model(rng: np.random.Generator) -> dict[str, dict[int, float]]:
 
 
 def workers(rng: np.random.Generator) -> None:
-    """Seconds of one worker over those of two, once the workers have started."""
+    """Seconds of one worker over those of two, once the workers have started: medians of nine."""
     print("\n### two workers\n\nSeconds with n_jobs=1 over those with n_jobs=2.\n")
     print("| work | threading | loky |\n|---|---|---|")
     X = rng.normal(size=(20_000, 50))
@@ -99,11 +99,16 @@ def workers(rng: np.random.Generator) -> None:
     }
     for name, (rows, chosen) in kinds.items():
         job = partial(lime_importance, Linear(X.shape[1]), rows, **chosen)
-        alone, ratios = median(job), []
-        for backend in ("threading", "loky"):
-            with parallel_config(backend):
-                ratios.append(alone / median(partial(job, n_jobs=2)))
+        ratios = [by_turns(job, backend) for backend in ("threading", "loky")]
         print(f"| {name} | " + " | ".join(f"{ratio:.2f}" for ratio in ratios) + " |", flush=True)
+
+
+def by_turns(job: Callable[..., object], backend: str) -> float:
+    """Seconds of one worker over those of two of a backend, which take turns: the median."""
+    with parallel_config(backend):
+        job(n_jobs=2)
+        ratios = [seconds(job) / seconds(partial(job, n_jobs=2)) for _ in range(9)]
+    return float(np.median(ratios))
 
 
 def draw(ax: Axes, name: str, lines: dict[str, dict[int, float]]) -> None:
@@ -120,12 +125,13 @@ def slope(sizes: Iterable[int], found: Iterable[float]) -> float:
 
 def median(job: Callable[[], object]) -> float:
     job()
-    found = []
-    for _ in range(3):
-        start = time.perf_counter()
-        job()
-        found.append(time.perf_counter() - start)
-    return float(np.median(found))
+    return float(np.median([seconds(job) for _ in range(3)]))
+
+
+def seconds(job: Callable[[], object]) -> float:
+    start = time.perf_counter()
+    job()
+    return time.perf_counter() - start
 
 
 if __name__ == "__main__":
