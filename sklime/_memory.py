@@ -39,8 +39,7 @@ class Store:
         """An array of any content."""
         dtype = np.dtype(dtype)
         size = math.prod(shape) * dtype.itemsize
-        if size <= self._left:
-            self._left -= size
+        if self._fits(size):
             return np.empty(shape, dtype)
         start = -(-self._used // _ALIGNMENT) * _ALIGNMENT
         if start + size > len(self._slab):
@@ -51,12 +50,17 @@ class Store:
 
     def keep(self, array: NDArray[Any]) -> NDArray[Any]:
         """The array, or a copy in a file."""
-        if array.nbytes <= self._left:
-            self._left -= array.nbytes
+        if self._fits(array.nbytes):
             return array
         copy = self.empty(array.shape, array.dtype)
         copy[...] = array
         return copy
+
+    def _fits(self, size: int) -> bool:
+        """Whether there is room in memory for that many bytes, which are taken then."""
+        fits = size <= self._left
+        self._left -= size * fits
+        return fits
 
 
 def _mapped(size: int) -> "np.memmap[Any, np.dtype[np.uint8]]":
