@@ -15,8 +15,11 @@ import numpy as np
 from pairwise import MODELS, WIDTH, problems
 from scipy.stats import qmc
 
-from sklime import _effects, _engines, _tally, lime_importance
-from sklime._terms import Rows
+from sklime import lime_importance
+from sklime._anova import fit
+from sklime._anova import tally as _tally
+from sklime._anova.terms import Rows
+from sklime._engines import engines as _engines
 
 SEEDS = 2
 SKIPPED = {"100 columns, mixed"}
@@ -64,8 +67,8 @@ def variants() -> Iterator[tuple[str, AbstractContextManager[Any]]]:
         patch.object(_tally, "signal_shares", prototype_shares),
     )
     yield "pairs fitted to the random rows only", patch.object(Rows, "all", random_rows)
-    yield "pairs searched for once, not twice", patch.object(_effects, "SEARCHES", (2, 3))
-    yield "no triples", patch.object(_effects, "SEARCHES", (2, 2))
+    yield "pairs searched for once, not twice", patch.object(fit, "SEARCHES", (2, 3))
+    yield "no triples", patch.object(fit, "SEARCHES", (2, 2))
     for name, make in {
         "Latin hypercube": lambda d, rng: qmc.LatinHypercube(d, rng=rng),
         "orthogonal array": orthogonal_array,

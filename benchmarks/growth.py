@@ -54,8 +54,8 @@ def main() -> None:
     for ax, (name, (sizes, make)) in zip(panels, series.items(), strict=False):
         draw(ax, name, {"whole call": dict(zip(sizes, table(name, sizes, make), strict=True))})
     draw(panels[-1], "trees of the model", cost_of_the_model(rng))
-    figure.savefig(HERE / "growth.png", dpi=70)
-    print("\n![Seconds by rows, columns, pool rows and trees](growth.png)")
+    figure.savefig(HERE / "images" / "growth.png", dpi=70)
+    print("\n![Seconds by rows, columns, pool rows and trees](images/growth.png)")
     workers(rng)
 
 

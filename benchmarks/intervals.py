@@ -21,7 +21,7 @@ from sklearn.ensemble import (
 from sklearn.pipeline import make_pipeline
 
 from sklime import lime_importance
-from sklime._aggregation import BIAS_CORRECTED, confint
+from sklime._statistics.aggregations import BIAS_CORRECTED, confint
 
 LEVELS = (2, 10, 50, 200)
 CONVERGED = 2**18  # model rows behind the value that intervals should cover

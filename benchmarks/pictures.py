@@ -57,7 +57,7 @@ def main() -> None:
 
 
 def save(display: LimeImportanceDisplay, name: str) -> None:
-    display.figure_.savefig(HERE / f"{name}.png", dpi=70, bbox_inches="tight")
+    display.figure_.savefig(HERE / "images" / f"{name}.png", dpi=70, bbox_inches="tight")
 
 
 if __name__ == "__main__":

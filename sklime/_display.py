@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils.validation import check_is_fitted
 
-from ._drawing import KINDS, Numbers, descending, frame, standing
-from ._export import column_values
+from ._views.exports import column_values
+from ._views.plots import KINDS, Numbers, descending, frame, standing
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -8,7 +8,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import Bunch
 
-from ._aggregation import (
+from ._anova.effects import interaction_strength, interaction_table, variance_split
+from ._anova.fit import Effects
+from ._neighborhood.sampler import Bins
+from ._statistics.aggregations import (
     SIGNED,
     Importances,
     confint,
@@ -18,12 +21,9 @@ from ._aggregation import (
     noise_floor,
     submodular_pick,
 )
-from ._columns import group_masks
-from ._effects import Effects
-from ._export import html, to_frame, to_lime, to_shap
-from ._interactions import interaction_strength, interaction_table, variance_split
-from ._neighborhood import Bins
-from ._table import Table
+from ._tables.columns import group_masks
+from ._tables.table import Table
+from ._views.exports import html, to_frame, to_lime, to_shap
 
 _ALONE = np.ones(1)  # what the only output counts
 

@@ -15,12 +15,12 @@ from sklearn.utils._param_validation import (
     validate_params,
 )
 
-from ._aggregation import AGGREGATIONS
-from ._engines import ENGINES
-from ._explain import Settings, explain
+from ._engines.engines import ENGINES
+from ._explainer import Settings, explain
 from ._explanations import Explanations
-from ._neighborhood import DISCRETIZERS
-from ._response import RESPONSE_METHODS
+from ._model.response import RESPONSE_METHODS
+from ._neighborhood.sampler import DISCRETIZERS
+from ._statistics.aggregations import AGGREGATIONS
 
 # Parameters that LimeImportanceWrapper and lime_importance have in common.
 PARAMETERS: dict[str, list[Any]] = {

@@ -35,12 +35,12 @@ from sklearn.utils.validation import (
 )
 
 from ._callbacks import CallbackSupportMixin, Task
-from ._engines import over_workers
-from ._explain import Settings, explain
+from ._engines.engines import over_workers
+from ._explainer import Settings, explain
 from ._explanations import Explanations
 from ._importance import PARAMETERS, row_spread
-from ._response import class_values
-from ._table import Table
+from ._model.response import class_values
+from ._tables.table import Table
 
 _DELEGATED = ("predict", "predict_proba", "predict_log_proba", "decision_function", "score")
 

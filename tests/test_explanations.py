@@ -19,8 +19,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from sklime import LimeImportanceWrapper, lime_importance
-from sklime._aggregation import AGGREGATIONS
 from sklime._explanations import Explanations
+from sklime._statistics.aggregations import AGGREGATIONS
 
 SIGNED = ("mean", "sum")
 

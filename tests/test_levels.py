@@ -9,8 +9,8 @@ import polars as pl
 import pytest
 from scipy import sparse
 
-from sklime._neighborhood import Neighborhood
-from sklime._table import Table, encode
+from sklime._neighborhood.sampler import Neighborhood
+from sklime._tables.table import Table, encode
 
 NAN = np.nan
 

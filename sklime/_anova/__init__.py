@@ -1,0 +1,1 @@
+"""Functional ANOVA of binned responses."""

@@ -1,0 +1,97 @@
+"""Output of the command line on a terminal."""
+
+import shutil
+import sys
+import unicodedata
+from collections.abc import Sequence
+from textwrap import wrap
+
+from .report import Rank, decimals
+
+# Characters that a bar gets at least, where the terminal is wide enough.
+_LEAST_BAR = 10
+_EIGHTHS = ("", "▏", "▎", "▍", "▌", "▋", "▊", "▉")
+
+
+def table(ranking: Sequence[Rank], shown: int) -> list[str]:
+    """The ranking, in lines that fit the terminal."""
+    digits = decimals(ranking[0].importance)
+    numbers = [
+        f"{line.importance:10.{digits}f}  {line.sem:10.{digits}f}" for line in ranking[:shown]
+    ]
+    header = "importance  std. error"
+    width = max(map(len, [header, *numbers]))
+    free = shutil.get_terminal_size().columns - len("rank") - width - 3 * len("  ")
+    longest = max(_width(_clean(line.column)) for line in ranking[:shown])
+    name = max(len("column"), min(longest, free - _LEAST_BAR))
+    lines = [f"rank  {_pad('column', name)}  {header:>{width}}"]
+    for line, number in zip(ranking, numbers, strict=False):
+        bar = _bar(line.importance / (ranking[0].importance or 1), free - name)
+        lines.append(f"{line.rank:4}  {_pad(line.column, name)}  {number:>{width}}  {bar}".rstrip())
+    if rest := ranking[shown:]:
+        lines.append(f"      and {len(rest)} more, up to {rest[0].importance:.{digits}f}")
+    return lines
+
+
+def aligned(pairs: dict[str, str]) -> list[str]:
+    """Names and texts in two columns."""
+    width = max(map(len, pairs)) + 2
+    indent = " " * width
+    free = shutil.get_terminal_size().columns
+    return [
+        line
+        for name, text in pairs.items()
+        for line in wrap(f"{name:{width}}{one_line(text)}", free, subsequent_indent=indent)
+    ]
+
+
+def one_line(text: str) -> str:
+    """Text without line breaks and what else would move the cursor."""
+    return " ".join(_clean(text).split())
+
+
+def _clean(text: str) -> str:
+    """Text with spaces for what would move the cursor or change the terminal's state."""
+    return "".join(c if c.isprintable() else " " for c in text)
+
+
+def _width(text: str) -> int:
+    """Places that a text takes in a terminal."""
+    wide = sum(unicodedata.east_asian_width(c) in "WF" for c in text)
+    return len(text) + wide - sum(unicodedata.combining(c) > 0 for c in text)
+
+
+def _pad(text: str, width: int) -> str:
+    """Text of a given width; of a long one the middle goes, for the ends tell it from others."""
+    text = one_line(text)
+    cut, size = text, len(text)
+    while _width(cut) > width:
+        size -= 1
+        cut = f"{text[: (size + 1) // 2]}…{text[len(text) - size // 2 :]}"
+    return cut + " " * (width - _width(cut))
+
+
+def _bar(share: float, width: int) -> str:
+    """A bar in eighths of a character, or in plain characters where there are no others."""
+    eighths = max(0, round(share * width * 8))
+    bar = "█" * (eighths // 8) + _EIGHTHS[eighths % 8]
+    return bar if _printable(bar) == bar else "#" * round(share * width)
+
+
+def _printable(text: str) -> str:
+    """Text with question marks for what the output's encoding does not have."""
+    encoding = sys.stdout.encoding or "utf-8"
+    return text.encode(encoding, "replace").decode(encoding)
+
+
+def show(*lines: str) -> None:
+    """Write lines to the output, now."""
+    sys.stdout.write("".join(f"{_printable(_clean(line))}\n" for line in lines))
+    sys.stdout.flush()
+
+
+def progress(text: str) -> None:
+    """Say what is being done, on a terminal only, in a line that the next text replaces."""
+    if sys.stderr.isatty():
+        sys.stderr.write(f"\r\033[K{text}")
+        sys.stderr.flush()

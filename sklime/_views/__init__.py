@@ -1,0 +1,1 @@
+"""Explanations in another form."""

@@ -1,0 +1,484 @@
+"""The command line: numbers, lines, files and errors of ``python -m sklime``."""
+
+import csv
+import io
+import os
+import re
+import subprocess
+import sys
+import unicodedata
+from html.parser import HTMLParser
+from importlib.metadata import PackageNotFoundError
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.datasets import load_breast_cancer
+from sklearn.dummy import DummyClassifier
+from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
+from sklearn.feature_selection import SelectFromModel
+from sklearn.model_selection import StratifiedKFold, cross_val_score
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer
+
+import sklime
+from sklime import LimeImportanceWrapper
+from sklime._cli.main import main
+from sklime._cli.models import ESTIMATORS, make_estimator
+
+
+def mixed_frame(n=160):
+    """Numbers, categories, booleans, dates and missing values; `a` and `kind` matter."""
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame(
+        {
+            "a": rng.normal(size=n),
+            "<script>": rng.normal(size=n),
+            "kind": rng.choice(["red", "green", "blue"], n),
+            "flag": rng.choice([True, False], n),
+            "when": pd.date_range("2020-01-01", periods=n).strftime("%Y-%m-%d"),
+            "identity": [f"id {i}" for i in range(n)],
+            "constant": 1.0,
+        }
+    )
+    value = 3 * frame["a"] + 4 * (frame["kind"] == "red")
+    frame = frame.mask(rng.random(frame.shape) < 0.1)
+    frame["empty"] = np.nan
+    return frame, value
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory):
+    """The same table with a target of strings and with one of numbers."""
+    folder = tmp_path_factory.mktemp("files")
+    frame, value = mixed_frame()
+    label = np.where(value > 1.5, "high", "low").astype(object)
+    label[:3] = None
+    frame.assign(label=label).to_csv(folder / "label.csv", index=False)
+    frame.assign(value=value).to_csv(folder / "value.csv", index=False)
+    return folder
+
+
+def as_model_gets_it(frame):
+    """The mixed table by hand."""
+    return pd.DataFrame(
+        {
+            "a": frame["a"],
+            "<script>": frame["<script>"],
+            "kind": frame["kind"].astype("category"),
+            "flag": frame["flag"].astype(float),
+            "when": (pd.to_datetime(frame["when"]) - pd.Timestamp(0)) / pd.Timedelta(days=1),
+            "identity": frame["identity"].astype("category"),
+            "constant": frame["constant"].astype(float),
+        }
+    )
+
+
+def prepared_by_hand(name):
+    """The columns that the model of a file gets, and the target."""
+    frame, value = mixed_frame()
+    X = as_model_gets_it(frame).assign(empty=np.nan)
+    if name == "value":
+        return X, value.to_numpy()
+    return X[3:].reset_index(drop=True), np.where(value > 1.5, "high", "low")[3:]
+
+
+def model_of(y, seed=0):
+    """Gradient boosting, which fails with a column that is empty."""
+    classify = y.dtype.kind == "U"
+    model = HistGradientBoostingClassifier if classify else HistGradientBoostingRegressor
+    drop = FunctionTransformer(lambda X: X.drop(columns="empty"))
+    return make_pipeline(drop, model(early_stopping=False, random_state=seed))
+
+
+def read_ranking(path):
+    with path.open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def error_of(argv, capsys):
+    """The one line of an error."""
+    with pytest.raises(SystemExit) as stopped:
+        main([str(argument) for argument in argv])
+    captured = capsys.readouterr()
+    assert stopped.value.code == 2
+    assert re.fullmatch(r"sklime: error: .+\n", captured.err)
+    return captured.err.removeprefix("sklime: error: ").rstrip("\n")
+
+
+def terminal_width(line):
+    return sum(2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in line)
+
+
+def test_built_in_data_gives_the_wrappers_numbers(tmp_path, capsys):
+    output = tmp_path / "importances.csv"
+    assert main(["--output", str(output)]) == 0
+    data = load_breast_cancer()
+    model = HistGradientBoostingClassifier(early_stopping=False, random_state=0)
+    wrapper = LimeImportanceWrapper(model, random_state=0)
+    wrapper.fit(data.data, data.target_names[data.target])
+    order = np.argsort(-wrapper.feature_importances_, kind="stable")
+    ranking = read_ranking(output)
+    assert list(ranking[0]) == ["rank", "column", "importance", "sem", "std"]
+    assert [line["rank"] for line in ranking] == [str(k) for k in range(1, 31)]
+    assert [line["column"] for line in ranking] == data.feature_names[order].tolist()
+    for key, attribute in (
+        ("importance", wrapper.feature_importances_),
+        ("sem", wrapper.feature_importances_sem_),
+        ("std", wrapper.feature_importances_std_),
+    ):
+        assert [float(line[key]) for line in ranking] == attribute[order].tolist()
+    lines = capsys.readouterr().out.splitlines()
+    first = ranking[0]
+    assert lines[5].split()[:-1] == [
+        "1",
+        *first["column"].split(),
+        f"{float(first['importance']):.4f}",
+        f"{float(first['sem']):.4f}",
+    ]
+    assert len([line for line in lines if re.match(r" +\d+  ", line)]) == 15
+    assert any(line.startswith("      and 15 more, up to 0.0") for line in lines)
+
+
+@pytest.mark.parametrize("name", ["label", "value"])
+def test_mixed_file_gives_the_wrappers_numbers(name, files, tmp_path, capsys):
+    output = tmp_path / "importances.csv"
+    assert main([str(files / f"{name}.csv"), "--output", str(output)]) == 0
+    X, y = prepared_by_hand(name)
+    wrapper = LimeImportanceWrapper(model_of(y), random_state=0).fit(X, y)
+    ranking = read_ranking(output)
+    assert {line["column"]: float(line["importance"]) for line in ranking} == dict(
+        zip(X.columns, wrapper.feature_importances_.tolist(), strict=True)
+    )
+    assert {line["column"] for line in ranking[:2]} == {"a", "kind"}
+    printed = " ".join(capsys.readouterr().out.split())
+    assert "157 rows (3 without a target dropped)" in printed or name == "value"
+    assert "160 rows, 8 columns" in printed or name == "label"
+    expected = {
+        "label": "label, classification, 2 classes (high, low)",
+        "value": "value, regression",
+    }
+    assert f"Target {expected[name]} Model hist_gradient_boosting" in printed
+
+
+def test_kernel_width_and_random_state_reach_the_wrapper(files, tmp_path, capsys):
+    output = tmp_path / "importances.csv"
+    options = ["--kernel-width", "0.9", "--random-state", "7", "--output", str(output)]
+    assert main([str(files / "value.csv"), *options]) == 0
+    X, y = prepared_by_hand("value")
+    wrapper = LimeImportanceWrapper(model_of(y, seed=7), kernel_width=0.9, random_state=7).fit(X, y)
+    importances = sorted(wrapper.feature_importances_.tolist(), reverse=True)
+    assert [float(line["importance"]) for line in read_ranking(output)] == importances
+
+
+def test_cv_scores_are_those_of_select_from_model(files, capsys):
+    assert main([str(files / "label.csv"), "--cv", "3", "--top", "2"]) == 0
+    X, y = prepared_by_hand("label")
+    best = SelectFromModel(
+        LimeImportanceWrapper(model_of(y), random_state=0), max_features=2, threshold=-np.inf
+    ).set_output(transform="pandas")
+    models = {
+        "no column": DummyClassifier(),
+        "2 best": make_pipeline(best, HistGradientBoostingClassifier(random_state=0)),
+        "all 8": model_of(y),
+    }
+    folds = StratifiedKFold(3, shuffle=True, random_state=0)
+    lines = capsys.readouterr().out.splitlines()
+    title = lines.index("Mean accuracy ± standard deviation over 3 folds:")
+    for line, (name, model) in zip(lines[title + 1 :], models.items(), strict=True):
+        scores = cross_val_score(model, X, y, cv=folds)
+        assert line == f"  {name:9}  {scores.mean():6.3f} ± {scores.std():.3f}"
+
+
+def test_cv_compares_nothing_if_all_columns_are_kept(files, capsys):
+    assert main([str(files / "value.csv"), "--cv", "2", "--top", "8", "--estimator", "linear"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    title = lines.index("Mean R² ± standard deviation over 2 folds:")
+    assert [line.split("  ")[1] for line in lines[title + 1 :]] == ["no column", "all 8"]
+
+
+@pytest.mark.parametrize("name", ESTIMATORS)
+@pytest.mark.parametrize("classify", [True, False])
+@pytest.mark.filterwarnings("ignore:Stochastic Optimizer")
+def test_estimators_take_mixed_columns_with_missing_values(name, classify):
+    X, value = prepared_by_hand("value")
+    X = X.drop(columns="identity").assign(void=pd.Categorical([None] * len(X)))
+    y = np.where(value > 1.5, "high", "low") if classify else value
+    model = make_estimator(name, X, classify=classify, seed=3)
+    train = X[::2].assign(kind=X["kind"].where(X["kind"] != "blue"))
+    test = X[1::2].assign(empty=1.0, void="new")  # values and levels unseen in training
+    model.fit(train, y[::2])
+    assert model.score(test, y[1::2]) > (0.6 if classify else 0.3)
+
+
+@pytest.mark.parametrize("name", ["hist_gradient_boosting", "random_forest", "mlp"])
+@pytest.mark.parametrize("classify", [True, False])
+def test_seed_reaches_the_model(name, classify):
+    model = make_estimator(name, np.empty((0, 2)), classify=classify, seed=3)[-1]
+    assert getattr(model, "regressor", model).random_state == 3
+
+
+@pytest.mark.parametrize("name", ESTIMATORS)
+def test_estimators_take_arrays(name):
+    X, y = load_breast_cancer(return_X_y=True)
+    model = make_estimator(name, X[::4], classify=True, seed=0).fit(X[::4], y[::4])
+    assert model.score(X[1::4], y[1::4]) > 0.9
+
+
+@pytest.mark.parametrize("estimator", ["svm", "knn"])
+def test_other_estimators_rank_the_columns(estimator, files, capsys):
+    assert main([str(files / "label.csv"), "--estimator", estimator, "--top", "2"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[2] == f"Model   {estimator}"
+    assert {line.split()[1] for line in lines[5:7]} == {"a", "kind"}
+    unit = {"svm": "the decision function", "knn": "probability"}[estimator]
+    assert any(line.endswith(f"in {unit}") for line in lines)
+
+
+def test_lines_fit_the_terminal_and_bars_are_aligned(tmp_path, capsys, monkeypatch):
+    rng = np.random.default_rng(0)
+    names = ["plain", "a\nbreak\x1b[31m", "身長" * 30, "b" * 50 + "end"]
+    frame = pd.DataFrame(rng.normal(size=(100, 4)), columns=names)
+    frame.assign(y=frame.sum(axis=1)).to_csv(tmp_path / "wide.csv", index=False)
+    monkeypatch.setenv("COLUMNS", "62")
+    main([str(tmp_path / "wide.csv"), "--estimator", "linear"])
+    out = capsys.readouterr().out
+    lines = out.splitlines()
+    assert max(map(terminal_width, lines)) == 62  # the longest bar
+    assert "\x1b" not in out
+    ranking = lines[4:9]
+    assert len({terminal_width(re.sub("[█▏▎▍▌▋▊▉]", "", line).rstrip()) for line in ranking}) == 1
+    assert any("bbb…b" in line and "end " in line for line in ranking)
+
+
+def test_bars_are_proportional(files, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "120")
+    main([str(files / "value.csv"), "--estimator", "linear"])
+    rows = [line for line in capsys.readouterr().out.splitlines() if re.match(r" +\d  ", line)]
+    number = [float(row.split()[2]) for row in rows]
+    eighths = [
+        8 * row.count("█") + sum(1 + "▏▎▍▌▋▊▉".index(c) for c in row if c in "▏▎▍▌▋▊▉")
+        for row in rows
+    ]
+    longest = eighths[0]
+    assert eighths == [pytest.approx(longest * each / number[0], abs=0.6) for each in number]
+
+
+def test_output_without_unicode_has_plain_bars(files, monkeypatch):
+    raw = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(raw, encoding="ascii"))
+    main([str(files / "value.csv"), "--estimator", "linear"])
+    text = raw.getvalue().decode("ascii")
+    assert "##########" in text
+    assert "R? of" in text
+
+
+def test_progress_is_shown_on_a_terminal_only(files, capsys, monkeypatch):
+    argv = [str(files / "value.csv"), "--estimator", "linear", "--cv", "2"]
+    main(argv)
+    assert not capsys.readouterr().err
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
+    main(argv)
+    shown = capsys.readouterr().err.split("\r\033[K")
+    assert [text for text in shown if text] == [
+        "reading ...",
+        "fitting the model and explaining it ...",
+        "cross-validating in 2 folds ...",
+    ]
+    assert not shown[-1]  # nothing stays
+
+
+@pytest.mark.filterwarnings("default")
+def test_warnings_are_lines_said_once(tmp_path, capsys):
+    path = tmp_path / "few.csv"
+    pd.DataFrame({"x": range(12), "y": ["a", "b"] * 6}).to_csv(path, index=False)
+    assert main([str(path)]) == 0  # gradient boosting learns nothing from 12 rows
+    captured = capsys.readouterr()
+    assert re.search(r"\n   1  x +0\.0000 +0\.0000\n", captured.out)
+    assert "Fit " not in captured.out
+    lines = captured.err.splitlines()
+    assert len(lines) == len(set(lines)) >= 1
+    assert all(line.startswith("sklime: warning: ") for line in lines)
+    assert "All importances are 0" in captured.err
+
+
+class _Page(HTMLParser):
+    """Tags, attributes and texts of a page."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.tags, self.attributes, self.texts = [], [], []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append(tag)
+        self.attributes += attrs
+
+    def handle_data(self, data):
+        self.texts.append(data)
+
+
+@pytest.mark.parametrize(("name", "second"), [("label", "Weights"), ("kind", "each class")])
+def test_report_is_one_escaped_page(name, second, files, tmp_path, capsys):
+    path = tmp_path / "report.html"
+    argv = [files / f"{name}.csv", "--report", path, "--top", "3", "--cv", "2"]
+    if name == "kind":
+        argv[:1] = [files / "value.csv", "--target", "kind"]
+    output = tmp_path / "importances.csv"
+    assert main([*map(str, argv), "--output", str(output), "--estimator", "linear"]) == 0
+    page = _Page(path.read_text(encoding="utf-8"))
+    assert not {"script", "link", "iframe"} & set(page.tags)
+    assert "<script>" in page.texts
+    urls = [value for key, value in page.attributes if key in ("src", "srcset", "href")]
+    assert len(urls) == 4  # two plots, each for bright and for dark pages
+    assert all(url.startswith("data:image/png;base64,iVBOR") for url in urls)
+    for line in read_ranking(output):
+        assert line["column"] in page.texts
+    text = "\n".join(page.texts)
+    assert "and 5 more" in text
+    assert second in text
+    assert capsys.readouterr().out.split("\n\n")[-1].rstrip() in text  # the scores
+    for wanted in (f"LIME importances of {argv[0].name}", "random state", sklime.__version__):
+        assert wanted in text
+    widths = [value for key, value in page.attributes if key == "style"]
+    assert widths[0] == "width: 100.0%"
+
+
+@pytest.mark.filterwarnings("default")
+def test_report_has_the_warnings_and_no_package_that_is_missing(tmp_path, monkeypatch):
+    def version(package):
+        raise PackageNotFoundError
+
+    monkeypatch.setattr("sklime._cli.report.version", version)
+    pd.DataFrame({"x": range(12), "y": ["a", "b"] * 6}).to_csv(tmp_path / "few.csv", index=False)
+    report = tmp_path / "report.html"
+    main([str(tmp_path / "few.csv"), "--report", str(report)])
+    page = report.read_text(encoding="utf-8")
+    assert '<p class="warning">All importances are 0' in page
+    assert "pandas" not in page
+
+
+@pytest.mark.parametrize(
+    ("suffix", "start"), [("png", b"\x89PNG"), ("PDF", b"%PDF"), ("svg", b"<?xml")]
+)
+def test_plot_is_written_in_the_format_of_its_name(suffix, start, tmp_path, files):
+    path = tmp_path / f"plot.{suffix}"
+    main([str(files / "value.csv"), "--estimator", "linear", "--plot", str(path), "--top", "2"])
+    assert path.read_bytes().startswith(start)
+    if suffix == "svg":
+        text = path.read_text(encoding="utf-8")
+        assert "and 6 more" in text
+
+
+@pytest.mark.parametrize(
+    ("argv", "message"),
+    [
+        (["missing.csv"], "no such file: missing.csv"),
+        (["."], ". is a folder"),
+        (["broken.csv"], "broken.csv cannot be read: Error tokenizing data."),
+        (["table.xlsx"], "table.xlsx is neither a .csv, a .tsv nor a .parquet file"),
+        (["--estimator", "magic"], "argument --estimator: invalid choice: 'magic'"),
+        (["--task", "magic"], "argument --task: invalid choice"),
+        (["--magic"], "unrecognized arguments: --magic"),
+        (["--top", "0"], "argument --top: must be an integer of 1 or more. Got '0'."),
+        (["--cv", "1"], "argument --cv: must be an integer of 2 or more. Got '1'."),
+        (["--cv", "2.5"], "argument --cv: must be an integer of 2 or more. Got '2.5'."),
+        (["--cv", "358"], "--cv 358 needs a class of as many rows; there are 357"),
+        (["table.csv", "--cv", "5"], "--cv 5 needs 10 rows; there are 8"),
+        (
+            ["--random-state", "4294967296"],
+            "argument --random-state: must be an integer of 0 or more",
+        ),
+        (["--kernel-width", "0"], "argument --kernel-width: must be a number above 0. Got '0'."),
+        (["--kernel-width", "x"], "argument --kernel-width: must be a number above 0. Got 'x'."),
+        (["--target", "x"], "--target and --task are for a FILE"),
+        (["table.csv", "--target", "yy"], "table.csv has no column 'yy'; it has 'y', ..."),
+        (["table.csv", "--target", "Q"], "table.csv has no column 'Q'; it has 'x', 'y', 't'"),
+        (["table.csv", "--target", "t", "--task", "regression"], "the target 't' holds no numbers"),
+        (["--output", "."], "--output: . is a folder"),
+        (["--report", "none/page.html"], "--report: there is no folder none"),
+        (["table.csv", "--output", "table.csv"], "FILE, --output, --plot and --report must be"),
+        (["--plot", "plot.doc"], "--plot: plot.doc must end with .png, .pdf or .svg"),
+    ],
+)
+def test_useless_argument_is_one_line(argv, message, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    columns = {"x": range(8), "y": [float(k) for k in range(8)], "t": list("abababab")}
+    Path("table.xlsx").touch()
+    Path("broken.csv").write_text("a,b\n1,2\n1,2,3\n")
+    frame = pd.DataFrame(columns)
+    (frame if "--target" in argv else frame[["x", "y"]]).to_csv("table.csv", index=False)
+    assert error_of(argv, capsys).startswith(message)
+
+
+@pytest.mark.parametrize(
+    ("module", "argv", "purpose", "extra"),
+    [
+        ("pandas", ["t.csv"], "reading a file", "files"),
+        ("pyarrow", ["t.parquet"], "reading a Parquet file", "files"),
+        ("matplotlib", ["--plot", "p.png"], "a plot", "plot"),
+        ("matplotlib", ["--report", "p.html"], "a plot", "plot"),
+    ],
+)
+def test_missing_package_is_named(module, argv, purpose, extra, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    Path(argv[0]).touch()
+    monkeypatch.setitem(sys.modules, module, None)
+    message = f'{purpose} needs {module}, which is not installed: pip install "sklime[{extra}]"'
+    assert error_of(argv, capsys) == message
+
+
+def test_unwritable_file_is_one_line(files, tmp_path, monkeypatch, capsys):
+    def refuse(*args, **kwargs):
+        raise PermissionError(13, "Permission denied", "out.csv")
+
+    monkeypatch.setattr(Path, "open", refuse)
+    argv = [files / "value.csv", "--estimator", "linear", "--output", tmp_path / "out.csv"]
+    assert error_of(argv, capsys) == "[Errno 13] Permission denied: 'out.csv'"
+
+
+def test_interrupt_ends_quietly(files, monkeypatch, capsys):
+    def interrupt(*args, **kwargs):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(LimeImportanceWrapper, "fit", interrupt)
+    assert main([str(files / "value.csv")]) == 130
+    assert not capsys.readouterr().err
+
+
+def test_help_names_every_estimator_and_version_is_the_packages(capsys):
+    for option in ("--help", "--version"):
+        with pytest.raises(SystemExit) as stopped:
+            main([option])
+        assert stopped.value.code == 0
+    out = capsys.readouterr().out
+    assert all(name in out for name in ESTIMATORS)
+    assert out.endswith(f"sklime {sklime.__version__}\n")
+
+
+def test_module_runs_without_the_extras(tmp_path):
+    for name in ("pandas", "pyarrow", "matplotlib", "tqdm"):
+        (tmp_path / f"{name}.py").write_text("raise ImportError")
+    path = os.pathsep.join([str(tmp_path), *filter(None, sys.path)])
+    process = subprocess.run(
+        [sys.executable, "-W", "error", "-m", "sklime", "--top", "3", "--cv", "2"],
+        env={**os.environ, "PYTHONPATH": path, "COLUMNS": "80", "PYTHONIOENCODING": "utf-8"},
+        capture_output=True,
+        encoding="utf-8",
+        check=False,
+    )
+    assert (process.returncode, process.stderr) == (0, "")
+    assert re.search(r"\n   1  worst [a-z ]+ +0\.\d{4} +0\.\d{4}  █{20}", process.stdout)
+    assert "and 27 more" in process.stdout
+    assert re.search(r"\n  3 best +0\.9\d\d ± ", process.stdout)
+
+
+def test_reader_may_leave():
+    process = subprocess.Popen(
+        [sys.executable, "-m", "sklime"], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    process.stdout.close()
+    assert process.stderr.read() == b""
+    process.stderr.close()
+    assert process.wait() == 1

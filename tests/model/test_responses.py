@@ -1,0 +1,344 @@
+"""Every kind of answer that a model gives is explained, output by output."""
+
+import itertools
+import warnings
+
+import numpy as np
+import pandas as pd
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.cluster import KMeans
+from sklearn.ensemble import IsolationForest, RandomForestClassifier, VotingClassifier
+from sklearn.linear_model import LinearRegression, LogisticRegression, RidgeClassifier
+from sklearn.mixture import GaussianMixture
+from sklearn.model_selection import KFold
+from sklearn.multiclass import OneVsRestClassifier
+from sklearn.multioutput import ClassifierChain, MultiOutputClassifier
+from sklearn.neighbors import KNeighborsClassifier, LocalOutlierFactor
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.svm import SVC, LinearSVC, OneClassSVM
+from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
+
+from sklime import LimeImportanceWrapper, lime_importance
+from sklime._model.response import choose_response
+
+# The few samples of these tests tell nothing about fidelity.
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::sklime.exceptions.LowFidelityWarning"),
+    pytest.mark.filterwarnings("ignore::sklime.exceptions.HigherOrderWarning"),
+]
+
+N_ROWS = 120
+
+
+def table(seed=0):
+    return np.random.default_rng(seed).normal(size=(N_ROWS, 4))
+
+
+def wrap(inner, **params):
+    params = {"num_samples": 256, "max_samples": 20, "random_state": 0, **params}
+    return LimeImportanceWrapper(inner, **params)
+
+
+X = table()
+BINARY = np.where(X[:, 0] > 0.2, "yes", "no")
+THREE = np.array(["low", "mid", "top"])[np.digitize(X[:, 1], [-0.4, 0.4])]
+LABELS = np.column_stack([X[:, 0] > 0, X[:, 1] > 0.3, X[:, 2] > -0.3]).astype(int)
+TARGETS = np.column_stack([BINARY, THREE])
+TREE = DecisionTreeClassifier(max_depth=3, random_state=0)
+
+
+class Answer(ClassifierMixin, BaseEstimator):
+    """A classifier whose probabilities are `answer` of a number in [0, 1] for each row."""
+
+    def __init__(self, answer=None):
+        self.answer = answer
+
+    def fit(self, X, y):
+        self.classes_ = np.unique(y)
+        return self
+
+    def predict_proba(self, X):
+        return self.answer(1 / (1 + np.exp(-np.asarray(X)[:, 0])))
+
+    def predict(self, X):
+        return self.classes_[(np.asarray(X)[:, 0] > 0).astype(int)]
+
+
+def pair(p):
+    return np.column_stack([1 - p, p])
+
+
+# -- one output for each class
+
+
+@pytest.mark.parametrize(
+    "inner", [LogisticRegression(), TREE, KNeighborsClassifier(), SVC(), RidgeClassifier()]
+)
+@pytest.mark.parametrize("y", [BINARY, THREE])
+def test_each_class_has_an_output_and_their_weights_sum_to_zero(inner, y):
+    explanations = wrap(inner).fit(X, y).explanations_
+    assert explanations.output_names.tolist() == np.unique(y).tolist()
+    assert explanations.classes.tolist() == np.unique(y).tolist()
+    if hasattr(inner, "predict_proba") or len(np.unique(y)) == 2:
+        assert_allclose(explanations.weights.sum(axis=2), 0, atol=1e-9)
+    informative = 0 if y is BINARY else 1
+    assert explanations.importances().argmax() == informative
+
+
+@pytest.mark.parametrize(
+    ("inner", "method"),
+    [
+        (LogisticRegression(), "predict_proba"),
+        (LinearSVC(), "decision_function"),
+        (VotingClassifier([("a", TREE), ("b", LogisticRegression())]), "predict"),
+        (LinearRegression(), "predict"),
+        (IsolationForest(), "score_samples"),
+        (OneClassSVM(), "score_samples"),
+        (LocalOutlierFactor(novelty=True), "score_samples"),
+        (KMeans(3, n_init=1), "predict"),
+        (GaussianMixture(2, random_state=0), "score_samples"),
+        (make_pipeline(StandardScaler(), IsolationForest()), "score_samples"),
+    ],
+)
+def test_the_method_that_is_explained(inner, method):
+    inner.fit(X, LABELS[:, 0])
+    response, predictions = choose_response(inner, "auto", X[:7])
+    assert response.method == method
+    if response.classes is None:
+        assert_array_equal(predictions[:, 0], getattr(inner, method)(X[:7]))
+    assert_array_equal(response(X[:7]), predictions)
+
+
+def test_a_decision_is_for_the_second_of_two_classes():
+    wrapper = wrap(LinearSVC(random_state=0)).fit(X, BINARY)
+    explanations = wrapper.explanations_
+    decision = wrapper.decision_function(explanations.data)
+    assert_array_equal(explanations.predictions, np.column_stack([-decision, decision]))
+    assert_array_equal(explanations.weights[..., 0], -explanations.weights[..., 1])
+
+
+@pytest.mark.parametrize("response_method", ["auto", "predict"])
+def test_hard_votes_are_explained_as_zeros_and_ones(response_method):
+    voter = VotingClassifier([("a", TREE), ("b", LogisticRegression())], voting="hard")
+    explanations = wrap(voter, response_method=response_method).fit(X, THREE).explanations_
+    assert explanations.output_names.tolist() == ["low", "mid", "top"]
+    predicted = voter.fit(X, THREE).predict(explanations.data)
+    assert_array_equal(explanations.predictions, predicted[:, None] == np.unique(THREE))
+    assert explanations.importances().argmax() == 1
+
+
+@pytest.mark.parametrize("inner", [KMeans(3, n_init=1, random_state=0)])
+@pytest.mark.parametrize("cv", [None, KFold(3)])
+def test_clusters_are_classes(inner, cv):
+    centers = np.repeat([[-4, 0, 0, 0], [4, 0, 0, 0], [0, 9, 0, 0]], N_ROWS // 3, axis=0)
+    for model in (inner, make_pipeline(StandardScaler(), inner)):
+        # Sorted by cluster: the rows of a fold are of one, and show no other label.
+        wrapper = wrap(model, cv=cv, max_samples=None).fit(X + centers)
+        explanations = wrapper.explanations_
+        assert explanations.output_names.tolist() == [0, 1, 2]
+        if cv is None:
+            labels = wrapper.predict(X + centers)
+            assert_array_equal(explanations.predictions, labels[:, None] == np.arange(3))
+            assert set(np.argsort(-wrapper.feature_importances_)[:2]) == {0, 1}
+
+
+def test_outliers_are_explained_by_the_column_they_stand_out_in():
+    outliers = X.copy()
+    outliers[:10, 2] = 15
+    wrapper = wrap(IsolationForest(random_state=0), max_samples=None, num_samples=1024)
+    wrapper.fit(outliers)
+    weights = wrapper.explanations_.weights[..., 0]
+    assert (weights[:10].argmin(axis=1) == 2).all()  # lowers the score
+
+
+# -- several targets
+
+
+def test_multilabel_probabilities_are_one_output_for_each_label():
+    inner = OneVsRestClassifier(LogisticRegression())
+    wrapper = wrap(inner, max_samples=None, num_samples=1024).fit(X, LABELS)
+    explanations = wrapper.explanations_
+    assert explanations.classes is None
+    assert explanations.output_names.tolist() == [0, 1, 2]
+    assert_array_equal(explanations.predictions, wrapper.predict_proba(X))
+    assert explanations.class_importances().argmax(axis=1).tolist() == [0, 1, 2]
+    # The mean over the labels, of each label's own model.
+    alone = [
+        wrap(LogisticRegression(), max_samples=None, num_samples=1024).fit(X, label)
+        for label in LABELS.T
+    ]
+    for k, other in enumerate(alone):
+        assert_allclose(
+            explanations.weights[..., k], other.explanations_.weights[..., 1], atol=1e-12
+        )
+    assert_allclose(
+        explanations.importances(bias_correction=False),
+        np.mean([w.explanations_.importances(bias_correction=False) for w in alone], axis=0),
+    )
+
+
+@pytest.mark.parametrize(
+    "inner",
+    [
+        TREE,
+        RandomForestClassifier(10, random_state=0),
+        KNeighborsClassifier(),
+        MultiOutputClassifier(LogisticRegression()),
+        MultiOutputClassifier(LinearSVC(random_state=0)),
+        ClassifierChain(LogisticRegression()),
+        RidgeClassifier(),
+        OneVsRestClassifier(LinearSVC(random_state=0)),
+    ],
+)
+@pytest.mark.parametrize("cv", [None, 2])
+def test_every_multilabel_model_is_explained_by_the_columns_of_its_labels(inner, cv):
+    wrapper = wrap(inner, cv=cv, max_samples=None).fit(X, LABELS)
+    assert wrapper.explanations_.classes is None
+    assert wrapper.feature_importances_.argmin() == 3
+    assert len(wrapper.explanations_.output_names) in (3, 6)
+
+
+@pytest.mark.parametrize("inner", [TREE, KNeighborsClassifier(), MultiOutputClassifier(TREE)])
+def test_several_targets_have_the_mean_of_their_importances(inner):
+    wrapper = wrap(inner, max_samples=None).fit(X, TARGETS)
+    explanations = wrapper.explanations_
+    assert explanations.output_names.tolist() == [
+        "target 0: no",
+        "target 0: yes",
+        "target 1: low",
+        "target 1: mid",
+        "target 1: top",
+    ]
+    assert_array_equal(explanations.predictions, np.hstack(wrapper.predict_proba(X)))
+    if isinstance(inner, MultiOutputClassifier):
+        alone = [wrap(TREE, max_samples=None).fit(X, y).explanations_ for y in TARGETS.T]
+        assert_allclose(
+            explanations.importances(bias_correction=False),
+            np.mean([other.importances(bias_correction=False) for other in alone], axis=0),
+        )
+    assert set(np.argsort(-wrapper.feature_importances_)[:2]) == {0, 1}
+
+
+def test_several_targets_that_are_only_predicted_are_zeros_and_ones():
+    inner = MultiOutputClassifier(LinearSVC(random_state=0))
+    wrapper = wrap(inner, max_samples=None).fit(X, TARGETS)
+    predicted = wrapper.predict(X)
+    expected = np.hstack(
+        [predicted[:, [0]] == np.unique(BINARY), predicted[:, [1]] == np.unique(THREE)]
+    )
+    assert_array_equal(wrapper.explanations_.predictions, expected)
+    assert len(wrapper.explanations_.output_names) == 5
+
+
+@pytest.mark.parametrize("method", ["predict_proba", "predict"])
+def test_a_fold_without_a_class_of_one_target_gives_it_nothing(method):
+    order = np.argsort(THREE)
+    rows, targets = X[order], TARGETS[order]
+    sizes = np.cumsum([0, *np.unique(THREE, return_counts=True)[1]])
+    folds = [
+        (np.setdiff1d(np.arange(N_ROWS), np.arange(a, b)), np.arange(a, b))
+        for a, b in itertools.pairwise(sizes)
+    ]
+    wrapper = wrap(TREE, cv=folds, response_method=method, max_samples=None).fit(rows, targets)
+    explanations = wrapper.explanations_
+    assert len(explanations.output_names) == 5
+    for k, (_, test) in enumerate(folds):
+        assert_array_equal(explanations.sample_indices[test], test)
+        assert_array_equal(explanations.predictions[test, 2 + k], 0)
+        assert_array_equal(explanations.weights[test, :, 2 + k], 0)
+    assert_allclose(explanations.predictions[:, :2].sum(axis=1), 1)
+    assert_allclose(explanations.predictions[:, 2:].sum(axis=1), 1)
+
+
+def test_a_row_is_never_predicted_to_be_of_a_class_its_fold_has_not_seen():
+    rows = X[np.argsort(X[:, 1])]
+    four = np.repeat([0, 1, 2, 3], N_ROWS // 4)  # the classes of four folds
+    wrapper = wrap(LinearSVC(random_state=0), cv=KFold(4), labels="predicted", max_samples=None)
+    explanations = wrapper.fit(rows, four).explanations_
+    predicted = explanations.predictions.argmax(axis=1)
+    expected = [
+        wrapper.estimators_[k].predict(rows[four == k]) for k in range(4)
+    ]  # of one-against-rest decisions, which are all negative for some rows
+    assert_array_equal(predicted, np.concatenate(expected))
+    negative = (np.sort(explanations.predictions, axis=1)[:, -1] < 0).sum()
+    assert negative > 5
+    assert np.abs(explanations.weights[np.arange(N_ROWS), :, predicted]).max(axis=1).min() > 0
+
+
+def test_every_output_of_a_regressor_counts_alike():
+    Y = np.column_stack([2 * X[:, 0], -X[:, 1], X[:, 0] + X[:, 2]])
+    wrapper = wrap(DecisionTreeRegressor(max_depth=4, random_state=0), max_samples=None).fit(X, Y)
+    explanations = wrapper.explanations_
+    assert explanations.output_names.tolist() == [0, 1, 2]
+    assert_array_equal(explanations.predictions, wrapper.predict(X))
+    plain = explanations.class_importances(bias_correction=False)
+    assert_allclose(explanations.importances(bias_correction=False), plain.mean(axis=0))
+    linear = wrap(LinearRegression(), max_samples=None, num_samples=2048).fit(X, Y)
+    size = linear.explanations_.class_importances()
+    assert_allclose(size[0, 0] / size[2, 0], 2, rtol=0.05)
+    expected = [[2, 0, 0, 0], [0, 1, 0, 0], [1, 0, 1, 0]]
+    assert_allclose(size / size[1, 1], expected, atol=0.2)
+
+
+# -- answers of other shapes and types
+
+
+PLAIN = wrap(Answer(pair)).fit(X, BINARY).explanations_
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        lambda p: p,
+        lambda p: p[:, None],
+        lambda p: pair(p).tolist(),
+        lambda p: pd.DataFrame(pair(p)),
+        lambda p: pair(p).astype(object),
+        lambda p: np.asfortranarray(pair(p)),
+    ],
+    ids=["1-d", "one column", "list of rows", "frame", "objects", "Fortran order"],
+)
+def test_probabilities_of_every_container_are_the_same(answer):
+    explanations = wrap(Answer(answer)).fit(X, BINARY).explanations_
+    assert explanations.output_names.tolist() == ["no", "yes"]
+    assert_array_equal(explanations.predictions, PLAIN.predictions)
+    assert_array_equal(explanations.weights, PLAIN.weights)
+
+
+def test_a_read_only_answer_is_enough():
+    def answer(p):
+        values = pair(p)
+        values.flags.writeable = False
+        return values
+
+    assert_array_equal(wrap(Answer(answer)).fit(X, BINARY).explanations_.weights, PLAIN.weights)
+
+
+def test_probabilities_that_do_not_sum_to_one_are_explained_as_they_are_with_one_warning():
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        explanations = wrap(Answer(lambda p: 3 * pair(p))).fit(X, BINARY).explanations_
+    assert len(caught) == 1
+    assert str(caught[0].message).startswith("The y_prob values do not sum to one: Answer.predict_")
+    assert_allclose(explanations.predictions, 3 * PLAIN.predictions)
+    assert_allclose(explanations.weights, 3 * PLAIN.weights, rtol=1e-6)
+
+
+def test_a_model_that_does_not_name_its_classes_has_numbers_for_them():
+    class Nameless:
+        def predict_proba(self, X):
+            return pair(1 / (1 + np.exp(-X[:, 0])))
+
+    result = lime_importance(Nameless(), X, max_samples=20, num_samples=256, random_state=0)
+    assert result.explanations.output_names.tolist() == [0, 1]
+    assert_allclose(result.importances_mean, PLAIN.importances(), atol=0.01)
+
+
+def test_classes_in_a_list_are_classes():
+    inner = Answer(pair).fit(X, BINARY)
+    inner.classes_ = ["no", "yes"]
+    result = lime_importance(inner, X, max_samples=20, num_samples=256, random_state=0)
+    assert result.explanations.output_names.tolist() == ["no", "yes"]

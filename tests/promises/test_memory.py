@@ -1,0 +1,116 @@
+"""Peaks of memory beyond the input and the result stay under scikit-learn's working_memory."""
+
+import tracemalloc
+
+import numpy as np
+import pytest
+from sklearn import config_context
+
+from sklime import lime_importance
+from sklime._engines import engines as _engines
+from sklime._engines import weights as _surrogate
+
+MIB = 2**20
+BOUND = 64
+
+# rows, columns, outputs, and what to do with them; each takes far more memory when done at once
+CASES = {
+    "shared, many rows": (
+        (12_000, 20, 1),
+        {"engine": "shared", "kernel_width": 1.0, "num_samples": 4096, "max_samples": None},
+    ),
+    "shared, many rows, four workers": (
+        (12_000, 20, 1),
+        {"engine": "shared", "num_samples": 16_384, "max_samples": None, "n_jobs": 4},
+    ),
+    "shared, many columns": ((100, 1000, 1), {"engine": "shared", "kernel_width": 1.0}),
+    "shared, many outputs": (
+        (2200, 20, 8),
+        {"engine": "shared", "kernel_width": 1.0, "max_samples": None},
+    ),
+    "shared, more outputs": ((300, 30, 200), {"engine": "shared", "max_samples": None}),
+    "shared, many samples": ((100, 300, 1), {"engine": "shared", "num_samples": 2**17}),
+    "shared, many weighted training rows": (
+        (200_000, 40, 1),
+        {
+            "engine": "shared",
+            "num_samples": 1024,
+            "sample_weight": np.resize([1.0, 2.0], 200_000),
+        },
+    ),
+    "pairwise, many samples": ((100, 150, 1), {"engine": "pairwise", "num_samples": 2**16}),
+    "pairwise, wide": ((20, 1500, 1), {"engine": "pairwise", "num_samples": 128}),
+    "pairwise, many rows": (
+        (30_000, 40, 1),
+        {"engine": "pairwise", "num_samples": 1000, "max_samples": None},
+    ),
+    "pairwise, many outputs": (
+        (5000, 40, 16),
+        {"engine": "pairwise", "num_samples": 1000, "max_samples": None},
+    ),
+    "local, many rows": (
+        (3000, 20, 1),
+        {"engine": "local", "num_samples": 128, "max_samples": None},
+    ),
+    "local, many columns": ((40, 400, 1), {"engine": "local"}),
+    "local, a row that does not fit": ((2, 4200, 1), {"engine": "local", "max_samples": 1}),
+    "local, many outputs": ((100, 20, 150), {"engine": "local", "max_samples": 60}),
+    "local, many levels": (
+        (200, 40, 1),
+        {
+            "engine": "local",
+            "num_samples": 4096,
+            "max_samples": None,
+            "categorical_features": range(40),
+        },
+    ),
+    "local, four workers": (
+        (500, 100, 1),
+        {"engine": "local", "num_samples": 256, "max_samples": None, "n_jobs": 4},
+    ),
+}
+
+# A number for each of all pairs would fit in 64 MiB.
+TIGHTER = {"pairwise, wide": 16}
+
+
+class Linear:
+    """A model that needs hardly any memory of its own, and remembers the largest question."""
+
+    def __init__(self, n_columns, n_outputs):
+        self.coef = np.zeros((n_columns, n_outputs))
+        self.coef[:5] = np.linspace(1, 2, n_outputs)
+        self.most = 0
+
+    def predict(self, X):
+        self.most = max(self.most, X.nbytes)
+        return X @ self.coef
+
+
+def explain(case, working_memory):
+    """MiB at the peak beyond the result, and in the largest table that the model was given."""
+    (n, d, k), params = CASES[case]
+    X = np.random.default_rng(0).normal(size=(n, d))
+    model = Linear(d, k)
+    with config_context(working_memory=working_memory):
+        tracemalloc.start()
+        result = lime_importance(model, X, random_state=0, **params)
+        _, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+    arrays = [*vars(result.explanations).values(), result.importances]
+    returned = sum(array.nbytes for array in arrays if isinstance(array, np.ndarray))
+    return (peak - returned) / MIB, model.most / MIB
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_the_working_memory_bounds_the_peak_and_what_the_model_is_asked(case, monkeypatch):
+    bound = TIGHTER.get(case, BOUND)
+    peak, asked = explain(case, bound)
+    assert peak < bound
+    assert asked < bound / 2
+    # the work is large enough to tell
+    monkeypatch.setattr(_surrogate, "_MOST_MEMORY", 1e12)
+    monkeypatch.setattr(_engines, "_MOST_DRAWN", 1e12)
+    unbounded_peak, asked_at_once = explain(case, 2**11)
+    assert unbounded_peak > 1.2 * BOUND
+    assert asked_at_once >= 2 * asked or "columns" not in case
