@@ -1,7 +1,9 @@
 """Every container gives the same numbers, and is drawn from without losing anything."""
 
 import datetime as dt
+import sys
 import warnings
+from typing import ClassVar
 
 import numpy as np
 import pandas as pd
@@ -132,7 +134,7 @@ def test_gather_keeps_every_pandas_dtype_and_category():
     drawn = check_gather(X)
     assert (drawn.dtypes == X.dtypes).all()
     assert drawn.columns.equals(X.columns)
-    assert drawn.index.equals(pd.RangeIndex(11))
+    assert drawn.index.isin(X.index).all()
     assert drawn["ordered"].cat.categories.tolist() == ["low", "mid", "high", "top"]
     assert drawn["ordered"].cat.ordered
 
@@ -146,7 +148,7 @@ def test_gather_keeps_pandas_column_names_that_are_not_strings():
     X = pd.DataFrame([[1, 2.5], [3, 4.5]], columns=[3, 1])
     assert Table(X).names is None
     pd.testing.assert_frame_equal(
-        Table(X).gather([[1, 0], [0, 0]]), pd.DataFrame({3: [3, 1], 1: [2.5, 2.5]})
+        Table(X).gather(np.array([[1, 0], [0, 0]])), pd.DataFrame({3: [3, 1], 1: [2.5, 2.5]})
     )
 
 
@@ -223,18 +225,149 @@ def test_sparse_duplicates_and_missing_values():
         np.testing.assert_array_equal(matrix.data, before)
 
 
-def test_gather_takes_a_callable_and_asks_it_once_for_each_column():
-    asked = []
+# -- the index of a pandas frame
 
-    def rows(j):
-        asked.append(j)
-        return random_rows(4)[j]
+DAYS = pd.date_range("2020-01-01", periods=N_ROWS, freq="D", tz="Europe/Berlin", name="day")
+INDEXES = {
+    "dates": DAYS,
+    "strings": pd.Index(list("uvwxyz"), name="key"),
+    "numbers": pd.Index([40, 10, 90, 20, 60, 70]),
+    "several levels": pd.MultiIndex.from_arrays([list("aabbcc"), DAYS], names=["shop", "day"]),
+    "categories": pd.CategoricalIndex(list("uvwxyz")),
+}
 
-    for X in (ARRAYS["C"], pd.DataFrame(ARRAYS["C"]), sparse.csr_array(ARRAYS["C"])):
-        asked.clear()
-        drawn = Table(X).gather(rows)
-        assert cells(drawn) == cells(Table(X).gather(list(random_rows(4))))
-        assert asked == [0, 1, 2, 3]
+
+@pytest.mark.parametrize("name", INDEXES)
+def test_index_labels_are_drawn_as_one_more_column(name):
+    index = INDEXES[name]
+    X = pd.DataFrame(np.arange(54).reshape(N_ROWS, 9), index=index)
+    rows = random_rows(9, m=6000)
+    drawn = Table(X).gather(rows)
+    assert type(drawn.index) is type(index)
+    assert drawn.index.names == index.names
+    assert drawn.index.dtype == index.dtype
+    # Each label equally often, beside every cell: within five standard errors.
+    label = index.get_indexer(drawn.index)
+    together = np.array([np.bincount(label * N_ROWS + row, minlength=36) for row in rows])
+    expected = 6000 / 36
+    assert np.abs(together - expected).max() < 5 * np.sqrt(expected)
+    # The cells are those of a frame whose index only numbers the rows.
+    plain = Table(X.reset_index(drop=True)).gather(rows)
+    assert plain.index.equals(pd.RangeIndex(6000))
+    pd.testing.assert_frame_equal(drawn.reset_index(drop=True), plain)
+    # A draw has its label in whatever batch it is.
+    parts = [Table(X).gather(part) for part in np.array_split(rows, 3, axis=1)]
+    pd.testing.assert_frame_equal(pd.concat(parts), drawn)
+
+
+def test_labels_that_must_not_repeat_are_not_drawn():
+    X = pd.DataFrame(ARRAYS["C"], index=INDEXES["strings"]).set_flags(allows_duplicate_labels=False)
+    drawn = Table(X).gather(random_rows(4))
+    assert drawn.index.equals(pd.RangeIndex(11))
+    assert not drawn.flags.allows_duplicate_labels
+
+
+class Measured(pd.DataFrame):
+    """A subclass as pandas' manual has it, with something beside the cells."""
+
+    _metadata: ClassVar = ["unit"]
+
+    @property
+    def _constructor(self):
+        return Measured
+
+
+def test_subclasses_and_attributes_are_kept_as_pandas_keeps_them():
+    X = Measured(pandas_frame())
+    X.unit, X.attrs = "mm", {"source": "lab"}
+    for result in (Table(X).gather(random_rows(X.shape[1])), Table(X).take([2, 0])):
+        assert type(result) is Measured
+        assert result.unit == "mm"
+        assert result.attrs == {"source": "lab"}
+        assert (result.dtypes == X.dtypes).all()
+
+
+# -- cells of a second table
+
+
+def below(X, others):
+    """The cells of X, with those of others[j] below column j."""
+    return [
+        [*column, *(cells(others[j])[j] if j in others else [])]
+        for j, column in enumerate(cells(X))
+    ]
+
+
+SECOND = {
+    "pandas": lambda: pandas_frame().iloc[[5, 1]],
+    "polars": lambda: polars_frame()[[5, 1]],
+    "pyarrow": lambda: arrow_table().take([5, 1]),
+    "array": lambda: ARRAYS["object"][[4, 0]],
+}
+
+
+@pytest.mark.parametrize("kind", SECOND)
+def test_more_rows_of_the_same_dtypes_are_gathered_like_the_first(kind):
+    X = FRAMES[kind]() if kind in FRAMES else ARRAYS["object"]
+    others = dict.fromkeys(range(0, X.shape[1], 2), SECOND[kind]())
+    table = Table(X).extended({j: Table(other) for j, other in others.items()})
+    rows = random_rows(X.shape[1])
+    rows[::2] += random_rows(X.shape[1], n_rows=3)[::2]  # up to one of the other rows
+    drawn = table.gather(rows)
+    for drawn_column, column, row in zip(cells(drawn), below(X, others), rows, strict=True):
+        assert same(drawn_column, [column[i] for i in row])
+    if kind == "pandas":
+        assert (drawn.dtypes == X.dtypes).all()
+    elif kind != "array":
+        assert drawn.schema == X.schema
+    assert (table.n_rows, table.n_columns) == X.shape
+
+
+@pytest.mark.parametrize("format", SPARSE_FORMATS)
+def test_more_rows_of_a_sparse_table(format):
+    dense = np.random.default_rng(0).poisson(0.5, (2, N_ROWS, 3))
+    X, other = (getattr(sparse, f"{format}_array")(half) for half in dense)
+    drawn = Table(X).extended({1: Table(other)}).gather(np.array([[0, 5], [6, 11], [1, 1]]))
+    assert drawn.format == format
+    expected = [[dense[0, 0, 0], dense[1, 0, 1], dense[0, 1, 2]]]
+    expected += [[dense[0, 5, 0], dense[1, 5, 1], dense[0, 1, 2]]]
+    np.testing.assert_array_equal(drawn.toarray(), expected)
+
+
+def categories(*levels, ordered=False):
+    return pd.DataFrame({"c": pd.Categorical(levels, ordered=ordered)})
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "dtype"),
+    [
+        (categories("b", "a"), categories("z", "a"), pd.CategoricalDtype(["a", "b", "z"])),
+        (
+            categories("b", "a", ordered=True),
+            categories("z", "a", ordered=True),
+            pd.CategoricalDtype(["a", "b", "z"], ordered=True),
+        ),
+        (pd.DataFrame({"c": [3, 1]}), pd.DataFrame({"c": [2.5, np.nan]}), np.dtype(float)),
+        (
+            pl.DataFrame({"c": ["b", "a"]}, schema={"c": pl.Enum(["b", "a"])}),
+            pl.DataFrame({"c": ["z", "a"]}, schema={"c": pl.Enum(["a", "z"])}),
+            pl.Enum(["b", "a", "z"]),
+        ),
+        (
+            pl.DataFrame({"c": ["b", "a"]}, schema={"c": pl.Categorical}),
+            pl.DataFrame({"c": ["z", "a"]}, schema={"c": pl.Categorical}),
+            pl.Categorical,
+        ),
+        (pl.DataFrame({"c": [3, 1]}), pl.DataFrame({"c": [2, None]}), pl.Int64),
+        (np.array([["b"], ["a"]]), np.array([["zebra"], ["a"]]), np.dtype("U5")),
+        (np.array([[3], [1]]), np.array([[2.5], [np.nan]]), np.dtype(float)),
+    ],
+)
+def test_more_rows_of_other_levels_or_numbers(first, second, dtype):
+    drawn = Table(first).extended({0: Table(second)}).gather(np.array([[2, 0, 1, 3, 2]]))
+    column = [*cells(first)[0], *cells(second)[0]]
+    assert same(cells(drawn)[0], [column[i] for i in (2, 0, 1, 3, 2)])
+    assert (drawn.dtype if isinstance(drawn, np.ndarray) else drawn["c"].dtype) == dtype
 
 
 @pytest.mark.parametrize(
@@ -356,14 +489,36 @@ def test_list_of_numbers_and_strings_keeps_its_numbers():
     table = Table([[1, "a"], [2, "b"]])
     np.testing.assert_array_equal(table.values(0), [1.0, 2.0], strict=True)
     assert table.values(1).tolist() == ["a", "b"]
-    assert table.gather([[1], [0]]).tolist() == [[2, "a"]]
+    assert table.gather(np.array([[1], [0]])).tolist() == [[2, "a"]]
+
+
+@pytest.mark.parametrize("frame", [pd.DataFrame, pl.DataFrame, pa.table])
+def test_wide_frames_are_read_and_drawn_without_a_narwhals_call_for_each_column(frame):
+    n_columns = 1000
+    X = frame({f"x{j}": np.arange(6) * (1.0 if j % 3 else 1) for j in range(n_columns)})
+    table = Table(X)
+    calls = 0
+
+    def count(python_frame, event, _):
+        nonlocal calls
+        calls += event == "call" and "narwhals" in python_frame.f_code.co_filename
+
+    sys.setprofile(count)
+    try:
+        drawn = table.gather(random_rows(n_columns))
+        for j in range(n_columns):
+            table.values(j), table.is_categorical(j), table.unit(j)
+    finally:
+        sys.setprofile(None)
+    assert calls < n_columns / 5
+    np.testing.assert_array_equal(cells(drawn), random_rows(n_columns))  # cell i of a column is i
 
 
 def test_wide_sparse_table_is_never_made_dense():
     columns = np.arange(50_000)
     X = sparse.csr_array((columns + 1.0, (columns % 400, columns)), shape=(400, 50_000))
     assert Table(X).row_nbytes < 5_000  # 400,000 if dense
-    drawn = Table(X).gather(lambda j: np.array([j, j + 1]) % 400)
+    drawn = Table(X).gather(np.stack([columns, columns + 1], axis=1) % 400)
     np.testing.assert_array_equal(drawn[[0]].toarray(), [columns + 1.0])
     assert drawn[[1]].nnz == 0
 

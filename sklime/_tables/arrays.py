@@ -1,0 +1,148 @@
+"""Tables of one dtype: arrays and sparse matrices."""
+
+from collections.abc import Mapping
+from copy import copy
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.utils import check_array
+
+from .cells import UNITS, cell_unit, numbers, object_cells
+
+
+class Array:
+    """What scikit-learn takes as an array, lists included."""
+
+    kind = "array"
+
+    def __init__(self, X: Any) -> None:
+        array = check_array(
+            X, dtype=None, ensure_all_finite=False, ensure_min_samples=0, ensure_min_features=0
+        )
+        if array.dtype.kind == "U" and not hasattr(X, "dtype"):
+            array = np.asarray(X, dtype=object)  # NumPy makes strings of a list's numbers
+        if array.dtype.kind == "V":
+            raise ValueError(f"Structured arrays are not supported. Got dtype {array.dtype}.")
+        self._array = array
+        self._longer: dict[int, NDArray[Any]] = {}
+        self.shape: tuple[int, int] = array.shape
+
+    def nbytes(self) -> int:
+        return int(self._array.nbytes)
+
+    def is_numeric(self, j: int) -> bool:
+        return self._array.dtype.kind in "biufmM"
+
+    def unit(self, j: int) -> str:
+        kind = self._array.dtype.kind
+        return cell_unit(self.cells(j)) if kind == "O" else UNITS.get(kind, "number")
+
+    def values(self, j: int) -> NDArray[Any]:
+        return numbers(self._array[:, j])
+
+    def cells(self, j: int) -> NDArray[np.object_]:
+        return object_cells(self._array[:, j].tolist())
+
+    def declared_levels(self, j: int) -> list[Any]:
+        return []
+
+    def extended(self, others: Mapping[int, "Array"]) -> "Array":
+        longer = copy(self)
+        longer._longer = {
+            j: np.concatenate([self._array[:, j], other._array[:, j]])
+            for j, other in others.items()
+        }
+        return longer
+
+    def gather(self, rows: NDArray[Any]) -> NDArray[Any]:
+        longer = self._longer.values()
+        dtype = np.result_type(self._array, *longer) if longer else self._array.dtype
+        drawn = np.empty_like(self._array, dtype, shape=rows.shape[::-1])
+        for j, row in enumerate(rows):
+            drawn[:, j] = self._longer.get(j, self._array[:, j]).take(row)
+        return drawn
+
+    def take(self, indices: NDArray[np.intp]) -> NDArray[Any]:
+        return np.asarray(self._array[indices])
+
+
+class Sparse:
+    """SciPy's sparse matrices and arrays of every format."""
+
+    kind = "sparse"
+
+    def __init__(self, X: Any) -> None:
+        self._native = X
+        self._csc = X.tocsc()
+        if not self._csc.has_canonical_format:
+            self._csc = self._csc.copy()
+            self._csc.sum_duplicates()
+        self._longer: dict[int, tuple[NDArray[Any], NDArray[Any]]] = {}
+        self.shape: tuple[int, int] = X.shape
+        self._n_stored = X.shape[0]
+
+    def nbytes(self) -> int:
+        return int(self._csc.data.nbytes + self._csc.indices.nbytes)
+
+    def _entries(self, j: int) -> tuple[NDArray[Any], NDArray[Any]]:
+        if j in self._longer:
+            return self._longer[j]
+        entries = slice(self._csc.indptr[j], self._csc.indptr[j + 1])
+        return self._csc.indices[entries], self._csc.data[entries]
+
+    def is_numeric(self, j: int) -> bool:
+        return True
+
+    def unit(self, j: int) -> str:
+        return UNITS.get(self._csc.dtype.kind, "number")
+
+    def values(self, j: int) -> NDArray[Any]:
+        column = np.zeros(self.shape[0])
+        indices, data = self._entries(j)
+        column[indices] = data
+        return column
+
+    def cells(self, j: int) -> NDArray[np.object_]:
+        return object_cells(self.values(j).tolist())
+
+    def declared_levels(self, j: int) -> list[Any]:
+        return []
+
+    def extended(self, others: Mapping[int, "Sparse"]) -> "Sparse":
+        longer = copy(self)
+        longer._n_stored += max((other.shape[0] for other in others.values()), default=0)
+        for j, other in others.items():
+            (indices, data), (more, other_data) = self._entries(j), other._entries(j)
+            longer._longer = longer._longer | {
+                j: (np.append(indices, more + self.shape[0]), np.append(data, other_data))
+            }
+        return longer
+
+    def gather(self, rows: NDArray[Any]) -> Any:
+        # One dense column at a time, emptied again by its entries: no pass over its zeros.
+        dtype = np.result_type(self._csc, *(data for _, data in self._longer.values()))
+        column = np.zeros(self._n_stored, dtype=dtype)
+        indices, data = [], []
+        for j, row in enumerate(rows):
+            filled, column[filled] = self._entries(j)
+            drawn = column[row]
+            column[filled] = 0
+            indices.append(np.flatnonzero(drawn).astype(self._csc.indices.dtype))
+            data.append(drawn[indices[-1]])
+        indptr = np.cumsum([0, *map(len, data)])
+        arrays = np.concatenate(data), np.concatenate(indices), indptr
+        return self._like_native(type(self._csc)(arrays, shape=rows.shape[::-1]))
+
+    def take(self, indices: NDArray[np.intp]) -> Any:
+        return self._like_native(self._native.tocsr()[indices])
+
+    def _like_native(self, X: Any) -> Any:
+        """The same numbers in the format and index dtype of the table."""
+        X = X.asformat(self._native.format)
+        if X.format == "coo":
+            X.coords = tuple(c.astype(self._native.coords[0].dtype, copy=False) for c in X.coords)
+        elif hasattr(X, "indptr"):
+            X.indices = X.indices.astype(self._native.indices.dtype, copy=False)
+            X.indptr = X.indptr.astype(self._native.indptr.dtype, copy=False)
+        return X
