@@ -395,9 +395,8 @@ class LimeImportanceWrapper(CallbackSupportMixin, MetaEstimatorMixin, BaseEstima
             self.__dict__.pop(name, None)  # of an earlier fit with other settings
         self.estimator_ = estimator
         self.n_features_in_ = getattr(estimator, "n_features_in_", table.n_columns)
-        names = getattr(estimator, "feature_names_in_", table.names)
-        if names is not None:
-            self.feature_names_in_ = names
+        if table.names is not None:  # the inner estimator's own may be others
+            self.feature_names_in_ = table.names
         if self.cv is not None:
             self.estimators_ = [fold.estimator for fold in folds]
             self.fold_importances_ = importances

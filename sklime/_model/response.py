@@ -3,12 +3,15 @@
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from inspect import ismethod
+from numbers import Number
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import issparse
 from sklearn.utils import get_tags
-from sklearn.utils.validation import _num_samples
+from sklearn.utils.validation import _check_response_method, _num_samples
 
 RESPONSE_METHODS = ("predict_proba", "decision_function", "predict", "score_samples")
 
@@ -51,20 +54,19 @@ class Response:
 
     def __call__(self, X: Any) -> NDArray[np.float64]:
         """The response for the rows of X."""
-        n_rows = _num_samples(X)
-        values = self.check(getattr(self.estimator, self.method)(X), n_rows)
+        values = self.check(_arrays(getattr(self.estimator, self.method)(X)), X)
         if self.advance is not None:
-            self.advance(n_rows)
+            self.advance(len(values))
         return values
 
-    def check(self, answer: Any, n_rows: int) -> NDArray[np.float64]:
-        """The model's answer for `n_rows` rows as an array (n_rows, n_outputs)."""
-        name = f"{type(self.estimator).__name__}.{self.method}"
-        n_answers = _num_samples(answer[0] if _is_by_target(answer) else answer)
+    def check(self, answer: "_Answer", X: Any) -> NDArray[np.float64]:
+        """The model's answer for the rows of X as an array (n_rows, n_outputs)."""
+        name = _method_name(self.estimator, self.method)
+        n_rows, n_answers = _num_samples(X), len(answer[0] if isinstance(answer, list) else answer)
         if n_answers != n_rows:
             raise ValueError(
                 f"{name} must return one row for each sample. "
-                f"Got {n_answers} rows for {n_rows} samples instead."
+                f"Got {n_answers} rows for {n_rows} samples instead.{_repeats(X)}"
             )
         values = self._matrix(answer)
         if not np.isfinite(values).all():
@@ -72,16 +74,15 @@ class Response:
             raise ValueError(f"{name} returned NaN or infinity, which cannot be explained.{hint}")
         return values
 
-    def _matrix(self, answer: Any) -> NDArray[np.float64]:
+    def _matrix(self, answer: "_Answer") -> NDArray[np.float64]:
         """The answer as one array, with a column for each class of `targets`."""
         if self.targets is None:
-            values = np.asarray(answer, dtype=np.float64)
-            return values.reshape(len(values), -1)
+            return _columns(answer)
         parts = _by_target(answer, len(self.targets))
-        seen = _target_classes(getattr(self.estimator, "classes_", None)) or self.targets
-        if self.method == "predict":
+        seen = _target_classes(_named_classes(self.estimator)) or self.targets
+        if self.method == "predict" or _are_labels(parts[0]):
             hot = [
-                np.asarray(part).reshape(-1, 1) == classes
+                part.reshape(-1, 1) == classes
                 for part, classes in zip(parts, self.targets, strict=True)
             ]
             return np.hstack(hot).astype(np.float64)
@@ -93,8 +94,7 @@ class Response:
         self, part: Any, classes: NDArray[Any], seen: NDArray[Any]
     ) -> NDArray[np.float64]:
         """The answer for one target, (n_rows, n_classes)."""
-        values = np.asarray(part, dtype=np.float64)
-        values = values.reshape(len(values), -1)
+        values = _columns(part)
         if values.shape[1] == 1 and len(seen) == 2:  # for the second class
             first = 1 - values if self.method == "predict_proba" else -values
             values = np.hstack([first, values])
@@ -112,7 +112,10 @@ def choose_response(
 
     Parameters
     ----------
-    estimator : fitted estimator
+    estimator : fitted estimator or callable
+        A callable without methods to ask is asked itself. Its answers are numbers, labels or, if
+        rows of several numbers sum to 1, the probabilities of classes. A method of an estimator
+        stands for the estimator and this method.
     response_method : {"auto", "predict_proba", "decision_function", "predict", "score_samples"}
         "auto" takes, for a classifier, the first of predict_proba, decision_function and predict
         that it has; score_samples for an outlier detector or a density; predict otherwise.
@@ -131,23 +134,23 @@ def choose_response(
     AttributeError
         If the estimator does not have the method.
     """
-    method = first_method(estimator, response_method)
-    answer = getattr(estimator, method)(X)
-    seen = _target_classes(getattr(estimator, "classes_", classes))
-    if seen is None and method == "predict_proba":  # a model that does not name its classes
+    estimator, method = _to_ask(estimator, response_method)
+    answer = _arrays(getattr(estimator, method)(X))
+    seen = _target_classes(_named_classes(estimator)) or _target_classes(classes)
+    if seen is None and _are_probabilities(method, answer):  # of classes that have no names
         seen = [np.arange(_width(part)) for part in _by_target(answer, 1)]
     if seen is None or not _outputs_are_classes(estimator, method, X, answer, seen):
-        n_outputs = _width(answer)
+        n_outputs = _columns(answer).shape[1]
         names, shares = np.arange(n_outputs), np.full(n_outputs, 1 / n_outputs)
         response = Response(estimator, method, None, names, shares)
-        return response, response.check(answer, _num_samples(X))
-    targets = seen if classes is None else _target_classes(classes) or seen
+        return response, response.check(answer, X)
+    targets = _target_classes(classes) or seen
     names = _output_names(targets)
     shares = np.full(len(names), 0.5 / len(targets))
     # Below every decision, so that no row is predicted to be of a class that was not seen.
     absent = -np.abs(answer).max() - 1 if method == "decision_function" else 0.0
     response = Response(estimator, method, targets, names, shares, float(absent))
-    predictions = response.check(answer, _num_samples(X))
+    predictions = response.check(answer, X)
     if method == "predict_proba":
         _warn_unless_probabilities(estimator, predictions, len(targets))
     return response, predictions
@@ -156,60 +159,157 @@ def choose_response(
 def class_values(estimator: Any, response_method: str, X: Any) -> Any:
     """Class values that a fitted estimator's answers may have, or None if they are no classes.
 
-    An estimator that does not name them (a clusterer) must label the rows of X.
+    An estimator that does not name them (a clusterer, a function) must label the rows of X.
     """
-    classes = getattr(estimator, "classes_", None)
-    kind = estimator_type(estimator)
-    if classes is not None or kind not in ("classifier", "clusterer"):
+    if (classes := _named_classes(estimator)) is not None:
         return classes
-    if first_method(estimator, response_method) != "predict":
+    kind = estimator_type(estimator)
+    estimator, method = _to_ask(estimator, response_method)
+    if method not in ("predict", "__call__") or kind not in ("classifier", "clusterer", None):
         return None
-    labels = np.asarray(estimator.predict(X))
-    return np.unique(labels) if labels.ndim == 1 else [np.unique(column) for column in labels.T]
+    ask = getattr(estimator, method)
+    if kind is None:  # one row tells numbers from labels
+        first = _arrays(ask((X.tocsr() if issparse(X) else X)[:1]))
+        if isinstance(first, list) or not _are_labels(first):
+            return None
+    labels = _arrays(ask(X))
+    several = isinstance(labels, list) or labels.ndim == 2
+    n_targets = (len(labels) if isinstance(labels, list) else labels.shape[1]) if several else 1
+    values = [np.unique(part) for part in _by_target(labels, n_targets)]
+    return values if several else values[0]
 
 
 def estimator_type(estimator: Any) -> str | None:
-    """scikit-learn's type of an estimator; told by `predict_proba` where it has no tags."""
+    """scikit-learn's type of an estimator; told by `predict_proba` where it has none."""
+    estimator, _ = _unbound(estimator, "auto")
+    kind = getattr(estimator, "_estimator_type", None)
     if hasattr(estimator, "__sklearn_tags__"):
-        return get_tags(estimator).estimator_type
-    return "classifier" if hasattr(estimator, "predict_proba") else None
+        kind = get_tags(estimator).estimator_type
+    return "classifier" if kind is None and hasattr(estimator, "predict_proba") else kind
 
 
-def first_method(estimator: Any, response_method: str) -> str:
-    """The method to ask, or scikit-learn's error for an estimator that lacks it."""
+def _to_ask(estimator: Any, response_method: str) -> tuple[Any, str]:
+    """The estimator and the method to ask, or scikit-learn's error if it lacks it."""
+    estimator, response_method = _unbound(estimator, response_method)
+    if callable(estimator) and not any(hasattr(estimator, name) for name in RESPONSE_METHODS):
+        return estimator, "__call__"
     preferred = {
         "classifier": ("predict_proba", "decision_function", "predict"),
         "outlier_detector": ("score_samples", "decision_function", "predict"),
         "density_estimator": ("score_samples",),
     }.get(estimator_type(estimator) or "", ("predict", "score_samples", "decision_function"))
     names = preferred if response_method == "auto" else (response_method,)
-    for name in names:
-        if hasattr(estimator, name):
-            return name
-    raise AttributeError(
-        f"{type(estimator).__name__} has none of the following attributes: {', '.join(names)}."
+    _check_response_method(estimator, list(names))
+    return estimator, next(name for name in names if hasattr(estimator, name))
+
+
+def _unbound(estimator: Any, response_method: str) -> tuple[Any, str]:
+    """The estimator and the method, where a method stands for both."""
+    if ismethod(estimator) and estimator.__name__ in RESPONSE_METHODS:
+        return estimator.__self__, estimator.__name__
+    return estimator, response_method
+
+
+def _method_name(estimator: Any, method: str) -> str:
+    """What is asked, in a message."""
+    if method == "__call__":
+        return getattr(estimator, "__name__", type(estimator).__name__)
+    return f"{type(estimator).__name__}.{method}"
+
+
+def _repeats(X: Any) -> str:
+    """A hint where a join by index makes more rows."""
+    if getattr(getattr(X, "index", None), "is_unique", True):
+        return ""
+    return (
+        " Index labels are drawn with the cells, and repeat: call reset_index(drop=True) before, "
+        "if they only number the rows."
+    )
+
+
+def _named_classes(estimator: Any) -> Any:
+    """`classes_` of a classifier; other models may have some, too, which mean nothing."""
+    estimator, _ = _unbound(estimator, "auto")
+    classes = getattr(estimator, "classes_", None)
+    if classes is None or estimator_type(estimator) != "classifier" or len(classes) == 0:
+        return None
+    return classes
+
+
+# -- answers
+
+_Answer = NDArray[Any] | list[NDArray[Any]]
+
+
+def _arrays(answer: Any) -> _Answer:
+    """A model's answer, in whatever container, as an array or a list of one for each target."""
+    if isinstance(answer, list) and answer and np.ndim(answer[0]) == 2:
+        return [_array(part) for part in answer]
+    return _array(answer)
+
+
+def _array(answer: Any) -> NDArray[Any]:
+    return np.atleast_1d(answer.toarray() if issparse(answer) else np.asarray(answer))
+
+
+def _columns(answer: _Answer) -> NDArray[np.float64]:
+    """Numbers as a matrix, (n_rows, n_columns)."""
+    values = np.asarray(answer, dtype=np.float64)
+    return values.reshape(len(values), -1)
+
+
+def _by_target(answer: _Answer, n_targets: int) -> list[NDArray[Any]]:
+    """The answer for each target."""
+    if isinstance(answer, list):
+        return answer
+    return [answer] if n_targets == 1 else list(answer.T)
+
+
+def _are_labels(answer: NDArray[Any]) -> bool:
+    """Whether an answer holds no numbers."""
+    if answer.dtype.kind == "O":
+        return not all(isinstance(value, Number) for value in answer.flat)
+    return answer.dtype.kind not in "biuf"
+
+
+def _are_probabilities(method: str, answer: _Answer) -> bool:
+    """Whether an answer's columns are the probabilities of classes."""
+    if method != "__call__":
+        return method == "predict_proba"
+    return all(
+        part.ndim == 2
+        and part.shape[1] > 1
+        and part.dtype.kind == "f"
+        and (part >= 0).all()
+        and np.allclose(part.sum(axis=1), 1)
+        for part in _by_target(answer, 1)
     )
 
 
 def _outputs_are_classes(
-    estimator: Any, method: str, X: Any, answer: Any, seen: Sequence[NDArray[Any]]
+    estimator: Any, method: str, X: Any, answer: _Answer, seen: Sequence[NDArray[Any]]
 ) -> bool:
     """Whether each class of each target has its own output, or can be given one."""
-    if _is_by_target(answer):
+    if isinstance(answer, list):
         return True
-    several = np.ndim(answer) == 2 and np.shape(answer)[1] > 1
-    if method == "predict":
-        return len(seen) == (np.shape(answer)[1] if several else 1)
+    width = _width(answer)
+    if method == "predict" or _are_labels(answer):
+        return len(seen) == width
     if len(seen) > 1 or method == "score_samples":
         return False  # a chain's answer is for the second class of each target
-    if not several:
-        return len(seen[0]) == 2 or _width(answer) == len(seen[0])
-    return _width(answer) == len(seen[0]) and not _is_multilabel(estimator, method, X, answer)
+    if width == 1:
+        return len(seen[0]) in (1, 2)
+    return width == len(seen[0]) and not _is_multilabel(estimator, method, X, answer)
 
 
-def _is_multilabel(estimator: Any, method: str, X: Any, answer: Any) -> bool:
+def _width(answer: NDArray[Any]) -> int:
+    """Number of columns of an answer."""
+    return int(np.prod(answer.shape[1:]))
+
+
+def _is_multilabel(estimator: Any, method: str, X: Any, answer: NDArray[Any]) -> bool:
     """Whether several classes can be true at once: labels then have a column for each."""
-    if method == "predict_proba" and np.allclose(np.asarray(answer, dtype=float).sum(axis=1), 1):
+    if method == "predict_proba" and np.allclose(_columns(answer).sum(axis=1), 1):
         return False
     return hasattr(estimator, "predict") and getattr(estimator.predict(X), "ndim", 1) == 2
 
@@ -220,23 +320,6 @@ def _target_classes(classes: Any) -> list[NDArray[Any]] | None:
         return None
     several = isinstance(classes, list) and np.ndim(classes[0]) == 1
     return [np.asarray(values) for values in (classes if several else [classes])]
-
-
-def _is_by_target(answer: Any) -> bool:
-    """Whether the answer is a list of arrays, one for each target; not one of rows."""
-    return isinstance(answer, list) and np.ndim(answer[0]) == 2
-
-
-def _by_target(answer: Any, n_targets: int) -> list[Any]:
-    """The answer for each target."""
-    if _is_by_target(answer):
-        return list(answer)
-    return [answer] if n_targets == 1 else list(np.asarray(answer).T)
-
-
-def _width(answer: Any) -> int:
-    """Number of columns of a model's answer for one target."""
-    return int(np.prod(np.shape(answer)[1:]))
 
 
 def _output_names(targets: list[NDArray[Any]]) -> NDArray[Any]:

@@ -5,10 +5,14 @@ import warnings
 
 import numpy as np
 import pandas as pd
+import polars as pl
+import pyarrow as pa
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
+from scipy import sparse
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.cluster import KMeans
+from sklearn.dummy import DummyClassifier
 from sklearn.ensemble import IsolationForest, RandomForestClassifier, VotingClassifier
 from sklearn.linear_model import LinearRegression, LogisticRegression, RidgeClassifier
 from sklearn.mixture import GaussianMixture
@@ -342,3 +346,139 @@ def test_classes_in_a_list_are_classes():
     inner.classes_ = ["no", "yes"]
     result = lime_importance(inner, X, max_samples=20, num_samples=256, random_state=0)
     assert result.explanations.output_names.tolist() == ["no", "yes"]
+
+
+class Predict:
+    """A model without fit, tags or classes: what it predicts is a function of the rows."""
+
+    def __init__(self, function):
+        self.predict = function
+
+
+class ArrayLike:
+    """As other libraries' arrays are: NumPy makes an array of it, and that is all."""
+
+    def __init__(self, values):
+        self.values = values
+
+    def __array__(self, dtype=None, copy=None):
+        return np.asarray(self.values, dtype=dtype)
+
+
+def importances(model, table=X, **params):
+    params = {"num_samples": 256, "max_samples": 20, "random_state": 0, **params}
+    return lime_importance(model, table, **params)
+
+
+@pytest.mark.parametrize(
+    "convert",
+    [
+        lambda v: v[:, None],
+        list,
+        lambda v: [[cell] for cell in v],
+        pd.Series,
+        lambda v: pd.DataFrame({"y": v}),
+        lambda v: pl.DataFrame({"y": v}),
+        lambda v: pa.chunked_array([v]),
+        lambda v: sparse.csr_array(v[:, None]),
+        lambda v: sparse.coo_matrix(v[:, None]),
+        ArrayLike,
+        lambda v: v.astype(object),
+    ],
+)
+def test_predictions_of_every_container_are_the_same(convert):
+    def predict(X):
+        return X[:, 0] - 2 * X[:, 1]
+
+    expected = importances(Predict(predict))
+    result = importances(Predict(lambda X: convert(predict(X))))
+    assert_array_equal(result.importances, expected.importances)
+    assert result.explanations.output_names.tolist() == [0]
+
+
+@pytest.mark.parametrize("make", [sparse.csr_matrix, sparse.csc_matrix, sparse.csc_array])
+@pytest.mark.parametrize("cv", [None, 2])
+def test_labels_predicted_as_a_sparse_matrix_are_those_predicted_as_an_array(make, cv):
+    inner = OneVsRestClassifier(LogisticRegression())
+    params = {"response_method": "predict", "max_samples": None, "cv": cv}
+    dense = wrap(inner, **params).fit(X, LABELS)
+    fitted = wrap(inner, **params).fit(X, make(LABELS))
+    assert sparse.issparse(fitted.predict(X))
+    assert_array_equal(fitted.feature_importances_, dense.feature_importances_)
+    assert fitted.feature_importances_.argmin() == 3
+
+
+@pytest.mark.parametrize("strategy", ["prior", "most_frequent", "stratified"])
+def test_a_dummy_of_sparse_labels_has_no_important_column(strategy):
+    dummy = DummyClassifier(strategy=strategy, random_state=0).fit(X, sparse.csc_matrix(LABELS))
+    explanations = importances(dummy, response_method="predict").explanations
+    assert explanations.predictions.shape == (20, 6)  # two classes for each of three labels
+    if strategy != "stratified":
+        assert not explanations.weights.any()
+
+
+@pytest.mark.parametrize("classes", [[], None, np.array([0, 1]), [np.array([0, 1])]])
+def test_only_a_classifier_is_believed_to_have_classes(classes):
+    model = LinearRegression().fit(X, 2 * X[:, 0] - X[:, 1])
+    expected = importances(model)
+    model.classes_ = classes  # CatBoostRegressor has []
+    result = importances(model)
+    assert_array_equal(result.importances, expected.importances)
+    assert result.explanations.classes is None
+
+
+def test_a_method_in_place_of_the_model_is_the_model_and_the_method():
+    model = make_pipeline(StandardScaler(), LogisticRegression()).fit(X, THREE)
+    for method in ("predict_proba", "decision_function", "predict"):
+        expected = importances(model, response_method=method, y=THREE, labels=["mid"])
+        result = importances(getattr(model, method), y=THREE, labels=["mid"])
+        assert_array_equal(result.importances, expected.importances)
+        assert result.explanations.output_names.tolist() == ["low", "mid", "top"]
+
+
+def test_a_plain_function_in_place_of_the_model():
+    model = LogisticRegression().fit(X, THREE)
+    for method in ("predict_proba", "predict"):
+        ask = getattr(model, method)
+        expected = importances(model, response_method=method)
+        result = importances(lambda X, ask=ask: ask(X))
+        assert_allclose(result.importances, expected.importances, atol=1e-12)
+    # Other numbers are outputs that count alike.
+    result = importances(lambda X: np.column_stack([X[:, 0], 3 * X[:, 1]]))
+    alone = [importances(lambda X, j=j: (2 * j + 1) * X[:, j]) for j in (0, 1)]
+    mean = np.mean([each.importances for each in alone], axis=0)
+    assert_allclose(result.importances, mean, atol=1e-12)
+
+
+def test_labels_of_a_model_without_tags_are_classes():
+    model = DecisionTreeClassifier(max_depth=3, random_state=0).fit(X, THREE)
+    expected = importances(model, response_method="predict", max_samples=5)
+    asked = []
+
+    def predict(X):
+        asked.append(len(X))
+        return model.predict(X).astype(object)
+
+    result = importances(Predict(predict), max_samples=5)
+    assert_array_equal(result.importances, expected.importances)
+    # Whatever labels the rows explained have.
+    assert result.explanations.output_names.tolist() == ["low", "mid", "top"]
+    assert asked[:3] == [1, N_ROWS, 5]
+
+
+def test_what_cannot_be_asked_is_told_in_one_sentence():
+    with pytest.raises(AttributeError, match="int has none of the following attributes: predict"):
+        importances(3)
+
+    def double(X):
+        return np.r_[X, X][:, 0]
+
+    with pytest.raises(ValueError, match=r"^double must return one row for each sample\. Got 40 r"):
+        importances(double)
+    frame = pd.DataFrame(X, index=pd.Index(np.arange(N_ROWS), name="id"))
+
+    def joins_itself(X):
+        return X.join(X.rename(columns=str))["0"]
+
+    with pytest.raises(ValueError, match=r"Index labels are drawn with the cells, and repeat: ca"):
+        importances(joins_itself, frame)
