@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from joblib import effective_n_jobs
 from numpy.typing import ArrayLike, NDArray
+from sklearn import config_context
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import _safe_indexing, check_random_state, gen_batches, resample
 from sklearn.utils.validation import _check_sample_weight, check_consistent_length
@@ -340,7 +341,8 @@ def _row_weights(sample_weight: ArrayLike | None, X: Any) -> NDArray[np.float64]
     """Checked weights of rows, in scikit-learn's wording."""
     if sample_weight is None:
         return None
-    weight = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
+    with config_context(array_api_dispatch=False):  # the weights are NumPy's whatever X is
+        weight = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
     if not weight.any():
         raise ValueError("Sample weights must contain at least one non-zero number.")
     return weight

@@ -10,6 +10,9 @@ import pytest
 from numpy.testing import assert_array_equal
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.feature_selection import SelectFromModel
+from sklearn.linear_model import LinearRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
 from sklime import LimeImportanceWrapper, lime_importance
@@ -317,3 +320,40 @@ def test_targets_and_weights_of_every_container_give_the_same_importances(librar
         for weights in (weight.tolist(), pd.Series(weight), pl.Series(weight)):
             wrapper.fit(table, y, sample_weight=weights)
             assert_array_equal(wrapper.feature_importances_, expected)
+
+
+HOURS = pd.date_range("2024-01-01", periods=400, freq="h")
+KEYS = [f"customer {i}" for i in np.random.default_rng(1).permutation(400)]
+
+
+@pytest.mark.parametrize(
+    ("index", "number"),
+    [
+        (HOURS, lambda X: X.index.hour / 24),
+        (pd.Index(KEYS), lambda X: X.index.str[9:].astype(float) / 400),
+        (
+            pd.MultiIndex.from_arrays([KEYS, HOURS]),
+            lambda X: X.index.get_level_values(1).hour / 24,
+        ),
+    ],
+    ids=["dates", "strings", "several levels"],
+)
+@pytest.mark.parametrize("cv", [None, 2])
+def test_steps_that_read_or_join_by_the_index_get_its_labels(index, number, cv):
+    X = pd.DataFrame({"x": np.linspace(0, 1, 400), "z": np.linspace(1, 0, 400) ** 2}, index=index)
+    known = pd.Series(number(X), index=index)
+    joined = []
+
+    def add(X):
+        joined.append(known.reindex(X.index).to_numpy())
+        return X.assign(read=number(X), joined=joined[-1])
+
+    y = X["x"] + known
+    model = make_pipeline(FunctionTransformer(add), LinearRegression())
+    wrapper = LimeImportanceWrapper(model, cv=cv, random_state=0).fit(X, y)
+    assert not np.isnan(np.concatenate(joined)).any()
+    plain = LimeImportanceWrapper(LinearRegression(), random_state=0).fit(X, X["x"])
+    error = wrapper.feature_importances_sem_ + plain.feature_importances_sem_
+    difference = np.abs(wrapper.feature_importances_ - plain.feature_importances_)
+    assert (difference < 4 * error + 1e-12).all()
+    assert wrapper.feature_importances_.shape == (2,)

@@ -231,9 +231,8 @@ def _named_classes(estimator: Any) -> Any:
     """`classes_` of a classifier; other models may have some, too, which mean nothing."""
     estimator, _ = _unbound(estimator, "auto")
     classes = getattr(estimator, "classes_", None)
-    if classes is None or estimator_type(estimator) != "classifier" or len(classes) == 0:
-        return None
-    return classes
+    told = classes is not None and estimator_type(estimator) == "classifier"
+    return classes if told and _num_samples(classes) else None
 
 
 # -- answers

@@ -2,11 +2,14 @@
 
 from collections.abc import Mapping
 from copy import copy
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn import config_context
 from sklearn.utils import check_array
+from sklearn.utils._array_api import device, get_namespace
 
 from .cells import UNITS, cell_unit, numbers, object_cells
 
@@ -17,9 +20,14 @@ class Array:
     kind = "array"
 
     def __init__(self, X: Any) -> None:
-        array = check_array(
-            X, dtype=None, ensure_all_finite=False, ensure_min_samples=0, ensure_min_features=0
-        )
+        # Arrays of other libraries become NumPy's, and are made again for the model if it is
+        # one that scikit-learn gives them as they are.
+        xp, is_array_api = get_namespace(X)
+        self._like = partial(xp.asarray, device=device(X)) if is_array_api else np.asarray
+        with config_context(array_api_dispatch=False):
+            array = check_array(
+                X, dtype=None, ensure_all_finite=False, ensure_min_samples=0, ensure_min_features=0
+            )
         if array.dtype.kind == "U" and not hasattr(X, "dtype"):
             array = np.asarray(X, dtype=object)  # NumPy makes strings of a list's numbers
         if array.dtype.kind == "V":
@@ -55,16 +63,16 @@ class Array:
         }
         return longer
 
-    def gather(self, rows: NDArray[Any]) -> NDArray[Any]:
+    def gather(self, rows: NDArray[Any]) -> Any:
         longer = self._longer.values()
         dtype = np.result_type(self._array, *longer) if longer else self._array.dtype
         drawn = np.empty_like(self._array, dtype, shape=rows.shape[::-1])
         for j, row in enumerate(rows):
             drawn[:, j] = self._longer.get(j, self._array[:, j]).take(row)
-        return drawn
+        return self._like(drawn)
 
-    def take(self, indices: NDArray[np.intp]) -> NDArray[Any]:
-        return np.asarray(self._array[indices])
+    def take(self, indices: NDArray[np.intp]) -> Any:
+        return self._like(self._array[indices])
 
 
 class Sparse:
