@@ -1,327 +1,232 @@
-"""Does a ranking find the columns that matter? Known truth, and real data with few columns.
+"""Does a ranking find the columns that matter? Known truth, and real tables with few columns.
 
-Prints markdown. Run as ``python benchmarks/selection.py`` (under ten minutes on two cores);
-``--seeds 1`` is quicker. The data are small on purpose.
+Prints tables in markdown. Run as ``python benchmarks/selection.py`` (half an hour on two cores, see
+``common.py`` for what may be kept); ``--seeds 1`` is quicker. LIME explains rows that the model was
+fitted to, permutation importance and SHAP take rows held out from it.
 """
 
 import argparse
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any, NamedTuple
 
+import known_truth
 import numpy as np
-import shap
-from eli5.permutation_importance import get_score_importances
-from sklearn.base import clone
-from sklearn.datasets import load_breast_cancer, load_diabetes, load_digits, load_wine
-from sklearn.ensemble import (
-    HistGradientBoostingClassifier,
-    HistGradientBoostingRegressor,
-    RandomForestClassifier,
-    RandomForestRegressor,
-)
-from sklearn.inspection import permutation_importance
-from sklearn.metrics import roc_auc_score
-from sklearn.model_selection import KFold, StratifiedKFold
-from sklearn.neural_network import MLPClassifier, MLPRegressor
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
-from sklearn.svm import SVC, SVR
+import real_tables
+from scipy.stats import rankdata
 from sklearn.utils.parallel import Parallel, delayed
 
 from sklime import lime_importance
-from sklime._explanations import Explanations
 
-FOREST = "RandomForest"
-WIDTHS = (0.3, 0.4, 0.5, 0.7, 1.0)
-N_ROWS, N_COLUMNS, N_TRAIN = 900, 16, 600
-N_SHADOWS = 5
-
-# X, y, columns that matter, columns of numbers that are categories.
-Problem = tuple[np.ndarray, np.ndarray, list[int], list[int]]
-Importances = dict[str, np.ndarray]  # name of a method -> importances
-Models = dict[str, Any]
-
-
-def problems(seed: int) -> Iterator[tuple[str, Problem]]:
-    """Regression tables of 16 columns, most of them useless."""
-    rng = np.random.default_rng(seed)
-    z, u = rng.standard_normal((N_ROWS, N_COLUMNS)), rng.random((N_ROWS, N_COLUMNS))
-    noise = 0.3 * rng.standard_normal(N_ROWS)
-    yield "linear", (z, z[:, :5] @ [2, 1.5, 1, 0.6, 0.3] + noise, [0, 1, 2, 3, 4], [])
-    friedman = 10 * np.sin(np.pi * u[:, 0] * u[:, 1]) + 20 * (u[:, 2] - 0.5) ** 2
-    friedman += 10 * u[:, 3] + 5 * u[:, 4] + 3 * noise
-    yield "Friedman #1", (u, friedman, [0, 1, 2, 3, 4], [])
-    xor = np.sign(z[:, 0] * z[:, 1]) + np.sign(z[:, 2] * z[:, 3])
-    yield "XOR", (z, xor + noise, [0, 1, 2, 3], [])
-    quadratic = z[:, 0] ** 2 + z[:, 1] ** 2 + z[:, 2]
-    yield "quadratic", (z, quadratic + noise, [0, 1, 2], [])
-    yield "gated", (z, np.where(z[:, 0] > 0, z[:, 1], z[:, 2]) + noise, [0, 1, 2], [])
-    twins = z.copy()
-    twins[:, 3:6] = 0.9 * z[:, :3] + np.sqrt(1 - 0.81) * z[:, 3:6]
-    correlated = z[:, 0] + z[:, 1] + z[:, 1] * z[:, 2]
-    yield "correlated", (twins, correlated + noise, [0, 1, 2], [])
-    mixed = z.copy()
-    mixed[:, 1::2] = np.sign(z[:, 1::2])
-    target = z[:, 0] + 0.3 * mixed[:, 1] + 0.5 * z[:, 2] + 0.3 * mixed[:, 3]
-    yield "binary + continuous", (mixed, target + noise, [0, 1, 2, 3], [])
-    levels = np.array([2, 2, 2, 10, 50, 200, 2, 10, 50, 200, 2, 10])
-    wide = np.column_stack([z[:, :4], rng.integers(0, levels, size=(N_ROWS, len(levels)))])
-    target = 0.5 * wide[:, 0] + 0.4 * wide[:, 4] + 0.4 * wide[:, 5] + 0.4 * (wide[:, 7] > 4)
-    yield "many levels", (wide, target + noise, [0, 4, 5, 7], list(range(4, N_COLUMNS)))
-
-
-def regressors(seed: int) -> Models:
-    network = MLPRegressor(hidden_layer_sizes=64, alpha=1e-2, max_iter=300, random_state=seed)
-    return {
-        FOREST: RandomForestRegressor(50, random_state=seed),
-        "HistGradientBoosting": HistGradientBoostingRegressor(random_state=seed),
-        "MLP": make_pipeline(StandardScaler(), network),
-        "SVM": make_pipeline(StandardScaler(), SVR(C=10)),
-    }
-
-
-def classifiers(seed: int) -> Models:
-    network = MLPClassifier(hidden_layer_sizes=64, alpha=1e-2, max_iter=300, random_state=seed)
-    return {
-        FOREST: RandomForestClassifier(50, random_state=seed),
-        "HistGradientBoosting": HistGradientBoostingClassifier(max_iter=50, random_state=seed),
-        "MLP": make_pipeline(StandardScaler(), network),
-        "SVM": make_pipeline(StandardScaler(), SVC(C=10)),
-    }
-
-
-def every_importance(
-    model: Any, X: np.ndarray, X_test: np.ndarray, y_test: np.ndarray, categories: list[int]
-) -> Importances:
-    """Importances of a fitted model by every method that can give them.
-
-    LIME explains training rows, SHAP and permutation take held-out ones.
-    """
-    found = lime_importances(model, X, categories)
-    found["permutation"] = permutation_importance(
-        model, X_test, y_test, n_repeats=5, random_state=0
-    ).importances_mean
-    _, drops = get_score_importances(model.score, X_test, y_test, random_state=0)
-    found["eli5"] = np.mean(drops, axis=0)
-    found["mean SHAP"] = mean_abs_shap(model, X, X_test)
-    if hasattr(model, "feature_importances_"):
-        found["impurity"] = model.feature_importances_
-    return found
-
-
-def lime_importances(model: Any, X: np.ndarray, categories: list[int]) -> Importances:
-    """This package's, from three prediction passes in all."""
-    options = {"categorical_features": categories, "random_state": 0}
-    shared = lime_importance(model, X, engine="shared", **options).explanations
-    narrow = lime_importance(model, X, engine="pairwise", kernel_width=WIDTHS, **options)
-    local = lime_importance(
-        model, X, engine="local", kernel_width=0.4, max_samples=50, num_samples=512, **options
-    ).explanations
-    explanations = {"shared": shared, "local 0.4": local}
-    explanations |= {
-        f"pairwise {width}": result.explanations
-        for width, result in zip(WIDTHS, narrow, strict=True)
-    }
-    found = {}
-    for name, each in explanations.items():
-        found[name] = each.importances()
-        found[f"{name}, contributions"] = contributions(each).importances()
-    for name in ("shared", "pairwise 0.4"):
-        found[f"{name}, rms"] = explanations[name].importances("rms")
-        found[f"{name}, contributions, rms"] = contributions(explanations[name]).importances("rms")
-    return found
-
-
-def contributions(explanations: Explanations) -> Explanations:
-    """What ``values="contributions"`` gives, without predicting again."""
-    outside = 1 - explanations.bins.own_probabilities(explanations.codes)
-    return replace(explanations, replicates=explanations.replicates * outside[..., None])
-
-
-def mean_abs_shap(model: Any, X: np.ndarray, X_test: np.ndarray) -> np.ndarray:
-    """Mean |SHAP| over rows and outputs: 100 rows for trees by path, else 20 rows by sampling."""
-    if not hasattr(model, "steps"):
-        values = shap.TreeExplainer(model).shap_values(X_test[:100], check_additivity=False)
-    else:
-        masker = shap.maskers.Independent(X, max_samples=20)
-        answer = getattr(model, "predict_proba", getattr(model, "decision_function", model.predict))
-        explainer = shap.PermutationExplainer(answer, masker, seed=0)
-        one_permutation = 2 * X.shape[1] + 1
-        values = explainer(X_test[:20], max_evals=one_permutation, silent=True).values
-    sizes = np.abs(values).mean(axis=0)
-    return sizes if sizes.ndim == 1 else sizes.mean(axis=-1)
-
-
-def shadow_importances(model: Any, X: np.ndarray, y: np.ndarray, seed: int) -> np.ndarray:
-    """As Boruta: impurity importances over that of the best of as many shuffled columns."""
-    rng = np.random.default_rng(seed)
-    ratios = []
-    for _ in range(N_SHADOWS):
-        shadows = rng.permuted(X, axis=0)
-        found = clone(model).fit(np.hstack([X, shadows]), y).feature_importances_
-        real, chance = np.split(found, 2)
-        ratios.append(real / chance.max())
-    return np.mean(ratios, axis=0)
-
-
-def margin(importances: np.ndarray, true: list[int]) -> float:
-    useless = np.delete(importances, true)
-    return float((importances[true].min() - useless.max()) / importances.max())
-
-
-def area(importances: np.ndarray, true: list[int]) -> float:
-    return float(roc_auc_score(np.isin(np.arange(len(importances)), true), importances))
+WIDTHS: tuple[float | str, ...] = (0.3, 0.4, 0.557, 0.8, "lime")
+FOREST = known_truth.FOREST
 
 
 class Record(NamedTuple):
-    """One figure of each kind for one method on one table with one model."""
+    """One figure of one method on one table with one model; of real tables a score."""
 
     method: str
-    heading: str
+    table: str
     model: str
+    figure: float
     area: float = np.nan
-    margin: float = np.nan
-    score: float = np.nan
 
 
-def known_truth(seed: int, problem: str) -> list[Record]:
+def ours(model: Any, X: Any, **options: Any) -> dict[str, np.ndarray]:
+    """Importances by this package at every width, weights and contributions."""
+    found = {}
+    for width in WIDTHS:
+        explanations = lime_importance(
+            model, X, kernel_width=width, random_state=0, **options
+        ).explanations
+        for values in ("contributions", "weights"):
+            found[f"{values}, {width}"] = replace(explanations, values=values).importances()
+    return found
+
+
+def of_known_truth(name: str, seed: int, kind: str) -> list[Record]:
     """Areas and margins on one problem."""
     warnings.simplefilter("ignore")  # networks that stop early; low fidelity is the point
-    X, y, true, categories = dict(problems(seed))[problem]
-    train, test = slice(N_TRAIN), slice(N_TRAIN, None)
-    records = []
-    for kind, model in regressors(seed).items():
-        model.fit(X[train], y[train])
-        found = every_importance(model, X[train], X[test], y[test], categories)
-        if kind == FOREST:
-            found["shadow columns"] = shadow_importances(model, X[train], y[train], seed)
-        records += [
-            Record(method, problem, kind, area(each, true), margin(each, true))
-            for method, each in found.items()
-        ]
-    return records
+    X, _, true, categories = dict(known_truth.problems(seed))[name]
+    model, X = known_truth.fitted(name, seed, kind), X[: known_truth.N_TRAIN]
+    found = ours(model, X, categorical_features=categories)
+    found["local, 0.4"] = lime_importance(
+        model,
+        X,
+        engine="local",
+        kernel_width=0.4,
+        max_samples=50,
+        num_samples=512,
+        categorical_features=categories,
+        random_state=0,
+    ).importances_mean
+    found |= known_truth.rivals(name, seed, kind)
+    return [
+        Record(method, name, kind, known_truth.margin(each, true), known_truth.area(each, true))
+        for method, each in found.items()
+    ]
 
 
-REAL: dict[str, tuple[Callable[..., Any], int]] = {
-    "breast_cancer": (load_breast_cancer, 5),
-    "digits": (load_digits, 12),
-    "wine": (load_wine, 3),
-    "diabetes": (load_diabetes, 3),
-}
-
-
-def best_columns(fold: int, name: str) -> list[Record]:
-    """Scores on held-out rows of models of the k best columns of the training rows."""
+def of_real_table(name: str, fold: int, kind: str) -> list[Record]:
+    """Scores of models of the k best columns on rows that no ranking has seen."""
     warnings.simplefilter("ignore")
-    load, k = REAL[name]
-    X, y = load(return_X_y=True)
-    regression = name == "diabetes"
-    y = (y - y.mean()) / y.std() if regression else y
-    splitter = (KFold if regression else StratifiedKFold)(3, shuffle=True, random_state=0)
-    train, test = list(splitter.split(X, y))[fold]
-    heading = f"{name}, {k} of {X.shape[1]}"
-    records = []
-    for kind, model in (regressors if regression else classifiers)(fold).items():
-        model.fit(X[train], y[train])
-        found = every_importance(model, X[train], X[test], y[test], [])
-        if kind == FOREST:
-            found["shadow columns"] = shadow_importances(model, X[train], y[train], fold)
-        found["(random columns)"] = np.random.default_rng(fold).random(X.shape[1])
-        whole = model.score(X[test], y[test])
-        records.append(Record("(all columns)", heading, kind, score=whole))
-        known: dict[tuple[int, ...], float] = {}  # many methods agree on a set of columns
-        for method, importances in found.items():
-            columns = tuple(sorted(np.argsort(-importances, kind="stable")[:k].tolist()))
-            if columns not in known:
-                few = clone(model).fit(X[np.ix_(train, columns)], y[train])
-                known[columns] = few.score(X[np.ix_(test, columns)], y[test])
-            records.append(Record(method, heading, kind, score=known[columns]))
+    X, _ = real_tables.load(name)
+    d = X.shape[1]
+    fit, _, _ = real_tables.split(name, fold)
+    found = ours(real_tables.ranked_model(name, fold, kind), X.iloc[fit])
+    found |= real_tables.rivals(name, fold, kind)
+    whole = real_tables.score(name, fold, kind, tuple(range(d)))
+    records = [Record("(all columns)", f"{name}, {d}", kind, whole)]
+    for method, importances in found.items():
+        label = "(random columns)" if method.startswith("random") else method
+        order = np.argsort(-importances, kind="stable")
+        for k in real_tables.how_many(d):
+            score = real_tables.score(name, fold, kind, tuple(sorted(order[:k].tolist())))
+            records.append(Record(label, f"{name}, {d}", kind, score))
     return records
 
 
-def table(records: list[Record], figure: str, by: str = "heading", digits: int = 2) -> list[str]:
-    """Means in markdown, a dash where a method cannot tell.
-
-    The best method of each heading is in bold, those in brackets aside.
-    """
-    headings = list(dict.fromkeys(getattr(record, by) for record in records))
+def means(records: Iterable[Record], by: str) -> dict[str, dict[str, float]]:
+    """Method -> heading -> mean figure."""
     cells: dict[str, dict[str, list[float]]] = {}
     for record in records:
-        row = cells.setdefault(record.method, {})
-        row.setdefault(getattr(record, by), []).append(getattr(record, figure))
-    means = {m: {h: float(np.mean(v)) for h, v in row.items()} for m, row in cells.items()}
-    for row in means.values():
-        if len(row) == len(headings):
-            row["mean"] = float(np.mean(list(row.values())))
-    headings.append("mean")
-    rivals = [row for method, row in means.items() if not method.startswith("(")]
-    best = {h: f"{max(row.get(h, -np.inf) for row in rivals):.{digits}f}" for h in headings}
-    lines = ["| method | " + " | ".join(headings) + " |", "|---" * (len(headings) + 1) + "|"]
-    wins = dict.fromkeys(means, 0)
-    for method, row in means.items():
-        texts = [f"{row[h]:.{digits}f}" if h in row else "-" for h in headings]
-        won = [text == best[h] for h, text in zip(headings, texts, strict=True)]
-        wins[method] = sum(won[:-1])
-        cells = [f"**{text}**" if first else text for text, first in zip(texts, won, strict=True)]
+        cells.setdefault(record.method, {}).setdefault(getattr(record, by), []).append(
+            record.figure
+        )
+    return {m: {h: float(np.mean(v)) for h, v in row.items()} for m, row in cells.items()}
+
+
+def table(records: list[Record], by: str = "table", digits: int = 2) -> list[str]:
+    """Means in markdown, tables down and methods across; the best of each row in bold."""
+    found = means(records, by)
+    headings = list(dict.fromkeys(getattr(record, by) for record in records))
+    lines = ["| | " + " | ".join(found) + " |", "|---" * (len(found) + 1) + "|"]
+    for heading in headings:
+        row = {method: of.get(heading, np.nan) for method, of in found.items()}
+        lines.append(_line(heading, row, digits))
+    average = {m: float(np.mean([of.get(h, np.nan) for h in headings])) for m, of in found.items()}
+    return [*lines, _line("mean", average, digits)]
+
+
+def _line(heading: str, row: dict[str, float], digits: int) -> str:
+    rivals = [value for method, value in row.items() if not method.startswith("(")]
+    best = f"{np.nanmax(rivals):.{digits}f}"
+    texts = ["-" if np.isnan(value) else f"{value:.{digits}f}" for value in row.values()]
+    texts = [f"**{each}**" if each == best else each for each in texts]
+    return f"| {heading} | " + " | ".join(texts) + " |"
+
+
+def mean_ranks(records: list[Record], methods: list[str]) -> dict[str, float]:
+    """Rank of each method among these (1 is best, ties share) on each table and model, averaged."""
+    cells: dict[tuple[str, str], dict[str, list[float]]] = {}
+    for record in records:
+        if record.method in methods:
+            key = (record.table, record.model)
+            cells.setdefault(key, {}).setdefault(record.method, []).append(record.figure)
+    ranks = [
+        rankdata([-round(float(np.mean(row[method])), 6) for method in methods])
+        for row in cells.values()
+    ]
+    return dict(zip(methods, np.mean(ranks, axis=0), strict=True))
+
+
+def verdict(truth: list[Record], real: list[Record]) -> list[str]:
+    """Mean ranks of the widths and the rivals: known truth, real tables, and both together."""
+    methods = [f"contributions, {width}" for width in WIDTHS]
+    methods += [f"weights, {width}" for width in ("lime", 0.4)]
+    methods += ["permutation importance", "mean SHAP"]
+    parts = {
+        "known truth: mean rank": mean_ranks(truth, methods),
+        "real tables: mean rank": mean_ranks(real, methods),
+    }
+    both = {m: float(np.mean([ranks[m] for ranks in parts.values()])) for m in methods}
+    parts["both: mean rank"] = both
+    for name, some in (("known truth: mean margin", truth), ("real tables: mean score", real)):
+        found = means(some, "table")
+        parts[name] = {m: float(np.mean(list(found[m].values()))) for m in methods}
+    lines = ["| method | " + " | ".join(parts) + " |", "|---" * (len(parts) + 1) + "|"]
+    for method in sorted(methods, key=lambda m: both[m]):
+        cells = [f"{of[method]:.{3 if 'score' in n else 2}f}" for n, of in parts.items()]
         lines.append(f"| {method} | " + " | ".join(cells) + " |")
-    ranked = sorted(wins.items(), key=lambda win: -win[1])
-    where = "; ".join(f"{method} in {n}" for method, n in ranked if n)
-    return [*lines, "", f"Best, or level with the best: {where}."]
+    return lines
 
 
-def main(n_seeds: int = 3) -> str:
-    """All tables in markdown."""
-    names = [name for name, _ in problems(0)]
-    tasks = [delayed(known_truth)(seed, name) for name in names for seed in range(n_seeds)]
-    tasks += [delayed(best_columns)(fold, name) for name in REAL for fold in range(n_seeds)]
-    records = [record for part in Parallel(n_jobs=2)(tasks) for record in part]
-    truth = [record for record in records if record.heading in names]
-    real = [record for record in records if record.heading not in names]
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--seeds", type=int, default=3, choices=(1, 2, 3))
+    parser.add_argument("--n_jobs", type=int, default=2)
+    parser.add_argument("--tables", nargs="+", default=[*real_tables.NAMES])
+    arguments = parser.parse_args()
+    seeds = range(arguments.seeds)
+    tasks = [
+        delayed(of_known_truth)(name, seed, kind)
+        for name in known_truth.PROBLEMS
+        for seed in seeds
+        for kind in known_truth.MODELS
+    ]
+    n_truth = len(tasks)
+    tasks += [
+        delayed(of_real_table)(name, seed, kind)
+        for name in arguments.tables
+        for seed in seeds
+        for kind in real_tables.MODELS
+    ]
+    parts = Parallel(n_jobs=arguments.n_jobs)(tasks)
+    truth = [record for part in parts[:n_truth] for record in part]
+    real = [record for part in parts[n_truth:] for record in part]
+    common = [record for record in truth if record.method not in ("impurity", "shadow columns")]
+    print("\n".join(report(truth, common, real, arguments.seeds)))
 
-    def common(some: list[Record]) -> list[Record]:
-        """Of the methods that every model has."""
-        return [record for record in some if record.method not in ("impurity", "shadow columns")]
 
-    def forest(some: list[Record]) -> list[Record]:
-        return [record for record in some if record.model == FOREST]
-
-    return "\n".join(
-        [
-            f"Known truth, {N_COLUMNS} columns, {N_TRAIN} rows to fit: means over {n_seeds} seeds",
-            f"and four models ({', '.join(regressors(0))}). LIME explains training rows, SHAP and",
-            "permutation held-out ones.",
-            "",
-            "Area under the ROC curve, columns that matter against useless ones:",
-            "",
-            *table(common(truth), "area"),
-            "",
-            "Margin, (smallest importance that matters - largest useless one) / largest:",
-            "",
-            *table(common(truth), "margin"),
-            "",
-            "Margin by model, over the problems:",
-            "",
-            *table(truth, "margin", by="model"),
-            "",
-            f"Margin, {FOREST} only, with what only forests have:",
-            "",
-            *table(forest(truth), "margin"),
-            "",
-            "Real data: score (accuracy; diabetes R^2) on held-out rows of a model refitted to the",
-            f"k best columns of its training rows, over {n_seeds} of 3 folds and the four models:",
-            "",
-            *table(common(real), "score", digits=3),
-            "",
-            f"The same, {FOREST} only:",
-            "",
-            *table(forest(real), "score", digits=3),
-        ]
-    )
+def report(
+    truth: list[Record], common: list[Record], real: list[Record], n_seeds: int
+) -> list[str]:
+    areas = [record._replace(figure=record.area) for record in common]
+    forest = [record for record in truth if record.model == FOREST]
+    return [
+        "### verdict",
+        "",
+        "Mean ranks (1 is best) of nine methods over tables and models, means beside them.",
+        "",
+        *verdict(common, real),
+        "",
+        "### margins",
+        "",
+        f"Known truth, {known_truth.N_TRAIN} rows to fit: (smallest importance that matters -",
+        f"largest useless one) / largest. Means over {n_seeds} seeds and four models",
+        f"({', '.join(known_truth.MODELS)}).",
+        "",
+        *table(common),
+        "",
+        "By model:",
+        "",
+        *table(common, by="model"),
+        "",
+        f"{FOREST} only, with what only forests have:",
+        "",
+        *table(forest),
+        "",
+        "### areas",
+        "",
+        "Area under the ROC curve, columns that matter against useless ones:",
+        "",
+        *table(areas),
+        "",
+        "### real tables",
+        "",
+        "Score on rows that no ranking has seen (R^2; area under the ROC curve of two classes;",
+        "accuracy of more) of a model refitted to the best eighth and the best quarter of the",
+        f"columns: means over both, {n_seeds} of 3 folds and four models",
+        f"({', '.join(real_tables.MODELS)}). The number is that of all columns.",
+        "",
+        *table(real, digits=3),
+        "",
+        "By model:",
+        "",
+        *table(real, by="model", digits=3),
+    ]
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--seeds", type=int, default=3, choices=(1, 2, 3))
-    print(main(parser.parse_args().seeds))
+    main()

@@ -1,11 +1,8 @@
-"""What the pairwise engine sees, and at what cost: margins, agreement, pairs, variance split.
+"""What the pooled engine tells of a model: agreement with the exact answer, pairs, variance split.
 
-Prints tables in markdown. Run as ``python benchmarks/pairwise.py``: some ten minutes on two cores.
-``--seeds 1`` is quicker, ``--tables margins cost`` prints some tables only.
-
-A margin is (smallest true importance - largest useless one) / largest; above 0 every true column
-ranks above every useless one. Figures are means over seeds of data, model and pool; differences of
-0.05 mean nothing.
+Prints tables in markdown. Run as ``python benchmarks/pooled.py``: some five minutes on two cores.
+``--seeds 1`` is quicker, ``--tables agreement split`` prints some tables only. Figures are means
+over seeds of data, model and pool; differences of 0.05 mean nothing.
 """
 
 import argparse
@@ -17,18 +14,15 @@ from typing import Any
 
 import numpy as np
 import shap
-from selection import margin, mean_abs_shap
-from sklearn.datasets import make_regression
-from sklearn.ensemble import HistGradientBoostingRegressor, RandomForestRegressor
-from sklearn.inspection import permutation_importance
+from common import show
+from known_truth import margin
+from sklearn.ensemble import HistGradientBoostingRegressor
 from sklearn.neural_network import MLPRegressor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
-from sklearn.svm import SVR
 
 from sklime import lime_importance
 
-WIDTH = 0.4
 N_ROWS = 1000
 
 Problem = tuple[np.ndarray, np.ndarray, list[int]]  # X, y, columns that matter
@@ -61,57 +55,20 @@ def problems(seed: int) -> Iterator[tuple[str, Problem]]:
 
 
 MODELS: dict[str, Callable[[int], Any]] = {
-    "RandomForest": lambda seed: RandomForestRegressor(100, n_jobs=2, random_state=seed),
     "HistGradientBoosting": lambda seed: HistGradientBoostingRegressor(random_state=seed),
     "MLP": lambda seed: make_pipeline(
         StandardScaler(),
         MLPRegressor(hidden_layer_sizes=(64, 64), alpha=1, max_iter=500, random_state=seed),
     ),
-    "SVM": lambda _: make_pipeline(StandardScaler(), SVR(C=10)),
 }
 
 
-def margins(n_seeds: int) -> Iterator[list[str]]:
-    """Margins of mean |weight| (or contribution), beside two measures of model importance."""
-    yield [
-        "problem",
-        "model",
-        "default width, shared",
-        "width 0.4, weights",
-        "width 0.4, contributions",
-        "permutation",
-        "mean SHAP",
-        "seconds: pairwise",
-        "permutation",
-    ]
-    tables = [dict(problems(seed)) for seed in range(n_seeds)]
-    for name, kind in itertools.product(tables[0], MODELS):
-        rows = [_margins_of(tables[seed][name], kind, seed) for seed in range(n_seeds)]
-        yield [name, kind, *(f"{x:.2f}" for x in np.mean(rows, axis=0))]
+def agreement(n_seeds: int) -> Iterator[list[Any]]:
+    """Relative difference of rows' weights from the exact ones, HistGradientBoosting.
 
-
-def _margins_of(problem: Problem, kind: str, seed: int) -> list[float]:
-    X, y, true = problem
-    model = MODELS[kind](seed).fit(X, y)
-    narrow = {"engine": "pairwise", "kernel_width": WIDTH, "random_state": seed}
-    start = time.perf_counter()
-    weights = lime_importance(model, X, **narrow)
-    between = time.perf_counter()
-    permuted = permutation_importance(model, X, y, n_repeats=2, max_samples=500, random_state=seed)
-    seconds = [between - start, time.perf_counter() - between]
-    importances = [
-        lime_importance(model, X, engine="shared", random_state=seed).importances_mean,
-        weights.importances_mean,
-        lime_importance(model, X, values="contributions", **narrow).importances_mean,
-        permuted.importances_mean,
-        mean_abs_shap(model, X, X),
-    ]
-    return [margin(importance, true) for importance in importances] + seconds
-
-
-def agreement(n_seeds: int) -> Iterator[list[str]]:
-    """Relative difference of 60 rows' weights from those of the local engine, 491,520 rows."""
-    yield ["problem (HistGradientBoosting)", "width 0.4", "width 0.8", "default width, to shared"]
+    Those are the local engine's from 491,520 model rows; at lime's width 20 rows, from 1,310,720.
+    """
+    yield ["problem", "width 0.4", "width 0.8", "lime's width"]
     found: dict[str, list[list[float]]] = {}
     for seed in range(n_seeds):
         for name, (X, y, _) in problems(seed):
@@ -119,21 +76,23 @@ def agreement(n_seeds: int) -> Iterator[list[str]]:
                 continue
             model = MODELS["HistGradientBoosting"](seed).fit(X, y)
             common = {"training_data": X, "random_state": seed, "max_samples": None}
+            common["values"] = "weights"
             row = []
-            for width, engine, m in (
-                (0.4, "local", 8192),
-                (0.8, "local", 8192),
-                (None, "shared", 2**16),
+            for width, n_rows, exact in (
+                (0.4, 60, {"engine": "local", "num_samples": 8192}),
+                (0.8, 60, {"engine": "local", "num_samples": 8192}),
+                ("lime", 20, {"engine": "local", "num_samples": 2**16}),
             ):
-                exact, ours = (
-                    lime_importance(model, X[:60], kernel_width=width, **options, **common)
-                    for options in ({"engine": engine, "num_samples": m}, {"engine": "pairwise"})
+                truth, ours = (
+                    lime_importance(
+                        model, X[:n_rows], kernel_width=width, **options, **common
+                    ).explanations.weights
+                    for options in (exact, {"engine": "pooled"})
                 )
-                exact, ours = exact.explanations.weights, ours.explanations.weights
-                row.append(np.linalg.norm(ours - exact) / np.linalg.norm(exact))
+                row.append(float(np.linalg.norm(ours - truth) / np.linalg.norm(truth)))
             found.setdefault(name, []).append(row)
     for name, rows in found.items():
-        yield [name, *(f"{value:.3f}" for value in np.mean(rows, axis=0))]
+        yield [name, *np.mean(rows, axis=0).tolist()]
 
 
 def friedman_h(model: Any, X: np.ndarray) -> np.ndarray:
@@ -153,12 +112,12 @@ def friedman_h(model: Any, X: np.ndarray) -> np.ndarray:
     return strength + strength.T
 
 
-def pairs(n_seeds: int) -> Iterator[list[str]]:
+def pairs(n_seeds: int) -> Iterator[list[Any]]:
     """(weakest true pair - strongest other) / strongest, on 10 columns, HistGradientBoosting."""
     yield [
         "problem",
         "true pairs",
-        "pairwise",
+        "pooled",
         "SHAP interaction values",
         "Friedman's H",
         "seconds",
@@ -173,8 +132,8 @@ def pairs(n_seeds: int) -> Iterator[list[str]]:
             X = X[:, :10]
             model = MODELS["HistGradientBoosting"](seed).fit(X, y)
             watch = [time.perf_counter()]
-            explained = lime_importance(model, X, engine="pairwise", random_state=seed)
-            strengths = [explained.explanations.interactions]
+            explained = lime_importance(model, X, random_state=seed)
+            strengths = [explained.explanations.interactions.strength]
             watch.append(time.perf_counter())
             values = shap.TreeExplainer(model).shap_interaction_values(X[:200])
             strengths.append(np.abs(values).mean(axis=0))
@@ -195,7 +154,7 @@ def pairs(n_seeds: int) -> Iterator[list[str]]:
         ]
 
 
-def split(n_seeds: int) -> Iterator[list[str]]:
+def split(n_seeds: int) -> Iterator[list[Any]]:
     """Shares of the model's variance over the pool."""
     yield ["problem", "model", "main", "pairs", "higher", "within bins"]
     found: dict[tuple[str, str], list[list[float]]] = {}
@@ -204,67 +163,17 @@ def split(n_seeds: int) -> Iterator[list[str]]:
             problems(seed), ("HistGradientBoosting", "MLP")
         ):
             model = MODELS[kind](seed).fit(X, y)
-            result = lime_importance(model, X, engine="pairwise", random_state=seed)
-            shares = result.explanations.variance_shares.values()
+            result = lime_importance(model, X, random_state=seed)
+            shares = result.explanations.interactions.shares.values()
             found.setdefault((name, kind), []).append([share[0] for share in shares])
     for (name, kind), rows in found.items():
         yield [name, kind, *(f"{value:.2f}" for value in np.mean(rows, axis=0))]
 
 
-def cost(n_seeds: int) -> Iterator[list[str]]:
-    """Seconds for 1000 rows and RandomForest(100): medians of ours, one run of each peer."""
-    yield [
-        "columns",
-        "shared",
-        "pairwise",
-        "pairwise / shared",
-        "permutation (5)",
-        "TreeExplainer, 100 rows",
-        "TreeExplainer interactions, a row",
-    ]
-    for d in (30, 300, 2000):
-        X, y = make_regression(N_ROWS, d, n_informative=10, random_state=0)
-        model = RandomForestRegressor(100, max_features=1 / 3, n_jobs=2, random_state=0).fit(X, y)
-        jobs = _jobs(model, X, y)
-        if d > 300:
-            jobs = dict(itertools.islice(jobs.items(), 2))
-        runs = {"shared": n_seeds, "pairwise": n_seeds}
-        median = {
-            name: float(np.median([_seconds(job) for _ in range(runs.get(name, 1))]))
-            for name, job in jobs.items()
-        }
-        ratio = median["pairwise"] / median["shared"]
-        own = [f"{median['shared']:.2f}", f"{median['pairwise']:.2f}", f"{ratio:.1f}"]
-        peers = [f"{median[name]:.2f}" if name in median else "" for name in PEERS]
-        yield [str(d), *own, *peers]
-
-
-PEERS = ("permutation", "values", "interactions")
-
-
-def _jobs(model: Any, X: np.ndarray, y: np.ndarray) -> dict[str, Callable[[], Any]]:
-    explainer = shap.TreeExplainer(model)
-    return {
-        "shared": lambda: lime_importance(model, X, engine="shared", random_state=0),
-        "pairwise": lambda: lime_importance(model, X, engine="pairwise", random_state=0),
-        "permutation": lambda: permutation_importance(model, X, y, random_state=0),
-        "values": lambda: explainer.shap_values(X[:100]),
-        "interactions": lambda: explainer.shap_interaction_values(X[:1]),
-    }
-
-
-def _seconds(job: Callable[[], Any]) -> float:
-    start = time.perf_counter()
-    job()
-    return time.perf_counter() - start
-
-
-TABLES: dict[str, Callable[[int], Iterator[list[str]]]] = {
-    "margins": margins,
+TABLES: dict[str, Callable[[int], Iterator[list[Any]]]] = {
     "agreement": agreement,
     "pairs": pairs,
     "split": split,
-    "cost": cost,
 }
 
 
@@ -276,10 +185,8 @@ def main() -> None:
     warnings.simplefilter("ignore")  # models that stop early, and low fidelity, which is the point
     for name in arguments.tables:
         print(f"\n### {name}\n\n{(TABLES[name].__doc__ or '').strip()}\n")
-        for i, row in enumerate(TABLES[name](arguments.seeds)):
-            print("| " + " | ".join(row) + " |", flush=True)
-            if i == 0:
-                print("|" + "---|" * len(row))
+        rows = TABLES[name](arguments.seeds)
+        show(next(rows), rows)
 
 
 if __name__ == "__main__":
