@@ -48,6 +48,13 @@ def numbers(column: NDArray[Any]) -> NDArray[Any]:
         return _times(cells)
 
 
+def numbers_or_texts(cells: NDArray[np.object_]) -> NDArray[Any]:
+    """Cells of a frame's column: "1" beside other texts only is a level, unlike in an array."""
+    known = [cell for cell in cells if cell is not None]
+    texts = known and all(isinstance(cell, str) for cell in known)
+    return cells if texts else numbers(cells)
+
+
 def _times(cells: NDArray[np.object_]) -> NDArray[Any]:
     """Cells as float64 nanoseconds if all are dates or all are durations, else as they are."""
     for kind, unit in ((date, "M8[us]"), (timedelta, "m8[us]")):

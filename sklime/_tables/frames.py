@@ -9,7 +9,7 @@ import narwhals.stable.v2 as nw
 import numpy as np
 from numpy.typing import NDArray
 
-from .cells import UNITS, cell_unit, numbers, object_cells
+from .cells import UNITS, cell_unit, numbers, numbers_or_texts, object_cells
 
 
 class Frame:
@@ -38,12 +38,6 @@ class Frame:
         column = self._columns[j]
         return column.dtype.kind if isinstance(column, np.ndarray) else "O"
 
-    def is_numeric(self, j: int) -> bool:
-        if (kind := self._kind(j)) != "O":
-            return kind in "biuf"
-        dtype = self._series(j).dtype
-        return bool(dtype.is_numeric() or dtype == nw.Boolean)
-
     def unit(self, j: int) -> str:
         if (kind := self._kind(j)) != "O":
             return UNITS.get(kind, "number")
@@ -55,7 +49,7 @@ class Frame:
         return "number" if dtype.is_numeric() else cell_unit(self.cells(j))
 
     def values(self, j: int) -> NDArray[Any]:
-        if self._kind(j) != "O":
+        if isinstance(self._columns[j], np.ndarray) and self._kind(j) != "O":
             return numbers(self._columns[j])
         column = self._series(j)
         dtype = column.dtype
@@ -66,9 +60,7 @@ class Frame:
         if dtype in (nw.Date, nw.Datetime, nw.Duration):
             return numbers(column.to_numpy())
         cells = self.cells(j)
-        # narwhals calls objects strings by the first hundred, which may all be missing.
-        strings = dtype == nw.String and any(isinstance(cell, str) for cell in cells)
-        return cells if strings or dtype in (nw.Categorical, nw.Enum) else numbers(cells)
+        return cells if dtype in (nw.Categorical, nw.Enum) else numbers_or_texts(cells)
 
     def cells(self, j: int) -> NDArray[np.object_]:
         return object_cells(self._series(j).to_list())
@@ -133,9 +125,29 @@ class PandasFrame(Frame):
     def _read(self) -> list[Any]:
         return [_pandas_plain(column) for _, column in self._frame.to_native().items()]
 
+    def _kind(self, j: int) -> str:
+        return str(self._columns[j].dtype.kind)
+
     def _series(self, j: int) -> nw.Series[Any]:
         column = self._columns[j]
         return nw.from_native(_pandas().Series(column, dtype=column.dtype), series_only=True)
+
+    def values(self, j: int) -> NDArray[Any]:
+        column, kind = self._columns[j], self._kind(j)
+        if isinstance(column, np.ndarray):
+            return numbers(column) if kind != "O" else numbers_or_texts(self.cells(j))
+        if kind in "biuf":
+            return column.to_numpy(np.float64, na_value=np.nan)
+        if isinstance(column.dtype, (_pandas().CategoricalDtype, _pandas().StringDtype)):
+            return self.cells(j)
+        return super().values(j)
+
+    def cells(self, j: int) -> NDArray[np.object_]:
+        return object_cells(self._columns[j].tolist())
+
+    def declared_levels(self, j: int) -> list[Any]:
+        dtype = self._columns[j].dtype
+        return dtype.categories.tolist() if getattr(dtype, "ordered", False) else []
 
     def _joined(self, j: int, other: Frame) -> Any:
         first, second = self._series(j).to_native(), other._series(j).to_native()
