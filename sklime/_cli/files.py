@@ -1,55 +1,57 @@
-"""Data sets for the command line: a table of numbers and categories, and a target."""
+"""Data sets for the command line: a table of numbers, dates and categories, and a target."""
 
+import bz2
+import codecs
+import csv
+import gzip
 import importlib
+import json
+import lzma
 import re
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import date
-from decimal import Decimal
 from difflib import get_close_matches
-from numbers import Real
+from io import StringIO
+from itertools import islice
 from pathlib import Path
 from typing import Any
+from zipfile import ZipFile
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.datasets import load_breast_cancer
 
-# Histogram gradient boosting takes no more levels.
-_MAX_LEVELS = 255
-_OTHER = "(other)"
+from .columns import decimal_mark, understand
 
 # More classes cost more time and memory than an answer is worth.
 _MAX_CLASSES = 100
 
-_ISO_DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
+# Rows of which any whole numbers may be the first ones.
+_FEW = 20
+
+# Lines that tell how a file is built.
+_LOOK = 100
+
+_TEXT = ("csv", "tsv", "tab", "txt", "dat", "json", "jsonl", "ndjson")
+_OPEN: dict[str, Any] = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
+_ID = re.compile(r"(?i:(?:^|[\s_.-])(?:id|uuid|key|index|pid|rownames?|unnamed: \d+)$)|[a-z]ID$")
+_PLURALS = {"number": "numbers", "category": "categories", "date": "dates", "time": "times of day"}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Dataset:
-    """A table with its target.
-
-    Attributes
-    ----------
-    name : str
-    X : ndarray or pandas.DataFrame of shape (n_rows, n_columns)
-        Columns are float64 or, in a frame, categories of strings.
-    y : ndarray of shape (n_rows,)
-    columns : list of str
-    target : str
-    classes : list of str
-        Names of the classes; empty for a regression.
-    n_dropped : int
-        Rows left out because their target is missing.
-    """
+    """A table with its target, and words on how it was read."""
 
     name: str
-    X: Any
+    X: Any  # ndarray, or pandas.DataFrame of float64, datetime64 and categories of strings
     y: NDArray[Any]
     columns: list[str]
     target: str
-    classes: list[str]
-    n_dropped: int = 0
+    classes: list[str]  # none in a regression
+    rows: str
+    read: str
+    notes: list[str]
 
 
 def breast_cancer() -> Dataset:
@@ -62,58 +64,65 @@ def breast_cancer() -> Dataset:
         columns=data.feature_names.tolist(),
         target="diagnosis",
         classes=sorted(data.target_names.tolist()),
+        rows=f"{len(data.data):,} rows",
+        read=f"{data.data.shape[1]} numbers",
+        notes=[],
     )
 
 
-def read(path: Path, target: str | None = None, task: str | None = None) -> Dataset:
-    """Read a table from a file.
+def read(
+    path: Path,
+    target: str | None = None,
+    task: str | None = None,
+    *,
+    drop: Sequence[str] = (),
+    keep: Sequence[str] = (),
+    max_rows: int = 100_000,
+    seed: int = 0,
+) -> Dataset:
+    """Read a table from a file, of at most `max_rows` rows.
 
-    Parameters
-    ----------
-    path : Path
-        A CSV, TSV or Parquet file; a compressed CSV or TSV file too.
-    target : str, default=None
-        Name of the target's column; None takes the last one.
-    task : {"classification", "regression"}, default=None
-        What the target is for; None: strings, booleans, categories and few different integers
-        are classes.
-
-    Returns
-    -------
-    Dataset
+    The target is the last column unless named. Columns to `drop` are left out; those to `keep`
+    are used although they look like an index, an id or text. Without a `task` strings, booleans,
+    categories and few different integers are classes.
 
     Raises
     ------
     ImportError
-        If pandas or, for a Parquet file, pyarrow is not installed.
+        If a package that reads the file is not installed.
     ValueError
-        If the file cannot be read, or has no such target or nothing to learn from.
+        If the file cannot be read, or has no such column or nothing to learn from.
     """
-    frame = _read_frame(path)
-    frame.columns = [str(name) for name in frame.columns]
+    frame, mark, notes = _read_frame(path)
     columns = frame.columns.tolist()
-    if not frame.columns.is_unique:
-        name = columns[frame.columns.duplicated().argmax()]
-        raise ValueError(f"several columns of {path.name} are named {name!r}")
-    target = _find_target(columns, target, path.name)
-    columns.remove(target)
-    if not columns:
+    target = columns[-1] if target is None else target
+    for name in (*drop, *keep, target):
+        _check_name(columns, name, path.name)
+    if target in drop:
+        raise ValueError(f"the target {target!r} cannot be dropped: choose another by --target")
+    if not set(columns) - {*drop, target}:
         raise ValueError(f"{path.name} has no column beside the target {target!r}")
-    known = frame[target].notna()
-    if not known.any():
-        raise ValueError(f"{path.name} has no rows with a target ({target!r})")
-    frame = frame[known].reset_index(drop=True)
-    if frame[columns].isna().all(axis=None):
-        raise ValueError(f"the columns of {path.name} beside the target {target!r} are empty")
-    y, classes = _prepare_target(frame.pop(target), task)
+    y, classes = _prepare_target(frame[target], mark, task, path.name)
+    n_dropped = len(frame) - len(y)
+    rows = f"{len(y):,} rows"
+    if len(y) > max_rows:
+        rows = f"{max_rows:,} rows drawn from {len(y):,} (--rows N draws more)"
+        y = y.sample(max_rows, random_state=seed).sort_index()
+    if n_dropped:
+        rows += f", {n_dropped:,} without a target left out"
+    X, summary = _prepare(frame.loc[y.index].drop(columns=[*drop, target]), mark, keep, notes)
+    if X.columns.empty:
+        raise ValueError(f"{path.name} has no column to learn {target!r} from: {summary}")
     return Dataset(
         name=path.name,
-        X=type(frame)({name: _prepare(frame[name]) for name in columns}),
-        y=y,
-        columns=columns,
+        X=X,
+        y=y.to_numpy(),
+        columns=X.columns.tolist(),
         target=target,
         classes=classes,
-        n_dropped=int((~known).sum()),
+        rows=rows,
+        read=summary,
+        notes=notes,
     )
 
 
@@ -123,100 +132,193 @@ def require(module: str, extra: str, purpose: str) -> Any:
         return importlib.import_module(module)
     except ImportError as error:
         raise ImportError(
-            f'{purpose} needs {module}, which is not installed: pip install "sklime[{extra}]"'
+            f"{purpose} needs {module}, which is not installed: "
+            f'python -m pip install ".[{extra}]" in the clone of sklime installs it'
         ) from error
 
 
-def _read_frame(path: Path) -> Any:
-    """Read a file with pandas, whatever goes wrong in one line."""
+def _read_frame(path: Path) -> tuple[Any, str, list[str]]:
+    """A frame with names, its decimal mark and notes; whatever goes wrong in one line."""
     if not path.is_file():
         raise ValueError(f"{path} is a folder" if path.is_dir() else f"no such file: {path}")
-    match = re.search(r"\.(csv|tsv|parquet)(\.(gz|bz2|xz|zip|zst))?$", path.name.lower())
-    if match is None:
-        raise ValueError(f"{path.name} is neither a .csv, a .tsv nor a .parquet file")
-    require("pandas", "files", "reading a file")
-    if match[1] == "parquet":
-        require("pyarrow", "files", "reading a Parquet file")
+    match = re.search(r"\.([a-z]+)(?:\.(gz|bz2|xz|zip))?$", path.name.lower())
+    kind = match[1] if match else ""
+    if kind not in (*_TEXT, "parquet", "xlsx"):
+        raise ValueError(
+            f"{path.name} is neither a .csv, .tsv, .txt, .json, .parquet nor a .xlsx file"
+        )
+    for module in ("pandas", "skrub", *_ENGINES.get(kind, ())):
+        require(module, "files", f"reading a .{kind} file")
+    notes: list[str] = []
     try:
-        return _READERS[match[1]](path)
+        frame, mark = _READERS.get(kind, _read_text)(path, notes)
     except Exception as error:  # readers raise what they like
         raise ValueError(f"{path.name} cannot be read: {error}") from error
+    if frame.columns.empty:
+        raise ValueError(f"{path.name} holds no table")
+    frame.columns = _unique(map(str, frame.columns))
+    return frame.reset_index(drop=True), mark, notes
 
 
-def _read_csv(path: Path) -> Any:
-    """Read text whose header tells the separator."""
+def _text(path: Path, notes: list[str]) -> str:
+    """The text of a file, compressed or not, in the encoding that its bytes show."""
+    if path.suffix.lower() == ".zip":
+        with ZipFile(path) as archive:
+            data = archive.read(archive.infolist()[0])
+    else:
+        with _OPEN.get(path.suffix.lower(), Path.open)(path, "rb") as file:
+            data = file.read()
+    encodings = ["utf-8-sig", "cp1252"]
+    if data[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
+        encodings = ["utf-16"]
+    for encoding in encodings:
+        try:
+            text = data.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+        if "\0" in text:
+            break
+        if encoding != "utf-8-sig":
+            notes.append(f"the file is not in utf-8 but in {encoding}")
+        return text
+    raise ValueError("it is no text")
+
+
+def _read_text(path: Path, notes: list[str]) -> tuple[Any, str]:
+    """Text with separators: all cells as strings."""
     import pandas as pd
+
+    text = _text(path, notes)
+    if first := re.match(r"sep=(.)\r?\n", text):
+        text = text[first.end() :]
+    separator = first[1] if first else _separator(text)
+    rows = pd.read_csv(
+        StringIO(text),
+        sep=separator,
+        header=None,
+        dtype=str,
+        keep_default_na=False,
+        skipinitialspace=True,
+        skip_blank_lines=True,
+    )
+    frame = _with_header(rows, notes)
+    cells = pd.Series(frame.head(_LOOK).to_numpy().ravel())
+    return frame, decimal_mark(cells, "," if separator == ";" else ".")
+
+
+def _separator(text: str) -> str:
+    """The separator that makes most columns, the same number in each line."""
 
     def n_columns(separator: str) -> int:
-        try:
-            return len(pd.read_csv(path, sep=separator, nrows=0).columns)
-        except pd.errors.ParserError:  # quotes not where another separator expects them
-            return 1
+        lines = (line for line in StringIO(text, newline=None) if line.strip())
+        records = csv.reader(islice(lines, _LOOK), delimiter=separator, skipinitialspace=True)
+        widths = Counter(map(len, records))
+        return max(widths) if len(widths) == 1 else 1
 
-    return _read_text(path, max(",;\t|", key=n_columns))
+    best = max(",;\t|", key=n_columns)
+    # With none of them, lines of different lengths will say what is wrong with commas.
+    blanks = {len(line.split()) for line in text.splitlines()[:_LOOK] if line.strip()}
+    return r"\s+" if n_columns(best) == 1 and len(blanks) == 1 and blanks != {1} else best
 
 
-def _read_text(path: Path, separator: str) -> Any:
-    """Read text. Where "," does not separate columns, it may be the decimal point."""
+def _read_json(path: Path, notes: list[str]) -> tuple[Any, str]:
+    """Records in a list, in a named list or one a line, or columns by name."""
     import pandas as pd
 
-    def read_text(decimal: str) -> Any:
-        return pd.read_csv(
-            path,
-            sep=separator,
-            decimal=decimal,
-            na_values="?",
-            skipinitialspace=True,
-            low_memory=False,
-        )
-
-    def n_numeric(frame: Any) -> int:
-        return int(frame.select_dtypes("number").shape[1])
-
-    frame = max(map(read_text, "." if separator == "," else ".,"), key=n_numeric)
-    if not frame.index.equals(pd.RangeIndex(len(frame))):
-        raise ValueError("the rows have more fields than the header")
-    return frame
+    text = _text(path, notes)
+    try:
+        data = json.loads(text)
+    except json.JSONDecodeError:
+        data = [json.loads(line) for line in text.splitlines() if line.strip()]
+    if isinstance(data, dict):
+        lists = [each for each in data.values() if isinstance(each, list)]
+        data = lists[0] if len(lists) == 1 and isinstance(lists[0][0], dict) else data
+    frame = pd.DataFrame(data) if isinstance(data, dict) else pd.json_normalize(data)
+    return frame, "."
 
 
-def _read_tsv(path: Path) -> Any:
-    return _read_text(path, "\t")
-
-
-def _read_parquet(path: Path) -> Any:
+def _read_excel(path: Path, notes: list[str]) -> tuple[Any, str]:
+    """The first sheet of a workbook, from its first filled cell on."""
     import pandas as pd
 
-    return pd.read_parquet(path)
+    with pd.ExcelFile(path) as book:
+        rows = pd.read_excel(book, header=None, dtype=object)
+        if len(book.sheet_names) > 1:
+            notes.append(f"read is {book.sheet_names[0]!r}, the first of several sheets")
+    rows = rows.dropna(how="all").dropna(how="all", axis=1)
+    return _with_header(rows, notes).infer_objects(), "."
 
 
-_READERS: dict[str, Callable[[Path], Any]] = {
-    "csv": _read_csv,
-    "tsv": _read_tsv,
+def _read_parquet(path: Path, notes: list[str]) -> tuple[Any, str]:
+    import pandas as pd
+
+    return pd.read_parquet(path), "."
+
+
+_READERS = {
+    "json": _read_json,
+    "jsonl": _read_json,
+    "ndjson": _read_json,
     "parquet": _read_parquet,
+    "xlsx": _read_excel,
 }
+_ENGINES = {"parquet": ("pyarrow",), "xlsx": ("openpyxl",)}
 
 
-def _find_target(columns: list[str], target: str | None, name: str) -> str:
-    """Name of the target's column, the last one if none is asked for."""
-    if target is None:
-        return columns[-1]
-    if target not in columns:
-        hint = get_close_matches(target, columns, n=3, cutoff=0.5) or columns[:10]
+def _with_header(rows: Any, notes: list[str]) -> Any:
+    """The rows with names: their first line, or numbers where that holds values like the rest."""
+    import pandas as pd
+
+    names, rest = rows.iloc[0].fillna("").astype(str).str.strip().tolist(), rows.iloc[1:]
+    known, n_alike = pd.to_numeric(pd.Series(names), errors="coerce").dropna(), 0
+    for name, (_, column) in zip(names, rest.head(10 * _LOOK).items(), strict=True):
+        cells = column.astype(str).str.strip()
+        numeric = pd.to_numeric(cells, errors="coerce").notna().mean() > 0.5
+        n_alike += bool(re.fullmatch(r"-?[\d.,]+", name)) if numeric else name in set(cells) - {""}
+    # Years and column numbers are names.
+    running = len(known) > 1 and (known.diff()[1:].eq(1) | known[1:].between(1900, 2100)).all()
+    if 2 * n_alike > len(names) and not running:
+        notes.append("the first line holds values, not names: columns are numbered from 1")
+        names, rest = [""] * len(names), rows
+    rest.columns = names
+    return rest
+
+
+def _unique(names: Iterable[str]) -> list[str]:
+    """Names that differ, none of them empty."""
+    seen: Counter[str] = Counter()
+    unique = []
+    for number, name in enumerate(names, start=1):
+        name = name.strip() or f"column {number}"
+        seen[name] += 1
+        unique.append(name if seen[name] == 1 else f"{name} ({seen[name]})")
+    return unique
+
+
+def _check_name(columns: list[str], name: str, file: str) -> None:
+    """Refuse a column that is not there, and name similar ones."""
+    if name not in columns:
+        hint = get_close_matches(name, columns, n=3, cutoff=0.5) or columns[:10]
         raise ValueError(
-            f"{name} has no column {target!r}; it has {', '.join(map(repr, hint))}"
+            f"{file} has no column {name!r}; it has {', '.join(map(repr, hint))}"
             + (", ..." if len(hint) < len(columns) else "")
         )
-    return target
 
 
-def _prepare_target(column: Any, task: str | None) -> tuple[NDArray[Any], list[str]]:
-    """The target as an array, and the names of its classes if it has classes."""
-    name, y = column.name, _prepare(column)
-    numeric = y.dtype == "float64"
-    # Not of categories, of which the rare ones are merged.
-    n_distinct = (y if numeric else column.astype(str)).nunique()
-    if n_distinct < 2:
+def _prepare_target(column: Any, mark: str, task: str | None, file: str) -> tuple[Any, list[str]]:
+    """The target where it is known, and the names of its classes if it has classes."""
+    name = column.name
+    kind, y, _ = understand(column, mark)
+    if kind == "empty":
+        raise ValueError(f"{file} has no rows with a target ({name!r})")
+    if kind == "one value":
         raise ValueError(f"the target {name!r} has one value only: there is nothing to explain")
+    if kind == "date":
+        y = (y - np.datetime64(0, "s")) / np.timedelta64(1, "D")
+    numeric = y.dtype == "float64"
+    known = y.notna()
+    y, column = y[known], column[known]
+    n_distinct = (y if numeric else column.astype(str)).nunique()
     integers = numeric and bool((y % 1 == 0).all())
     if task is None:
         few = n_distinct <= min(10, max(2, len(y) // 5))
@@ -224,61 +326,44 @@ def _prepare_target(column: Any, task: str | None) -> tuple[NDArray[Any], list[s
     if task == "regression":
         if not numeric:
             raise ValueError(f"the target {name!r} holds no numbers: regression is impossible")
-        return y.to_numpy(), []
+        return y, []
     if n_distinct > _MAX_CLASSES:
         raise ValueError(
             f"the target {name!r} has {n_distinct} different values, "
             f"too many for a classification (at most {_MAX_CLASSES})"
         )
-    whole = integers and column.dtype.kind in "iuf"  # not True and False
-    classes = np.asarray(y.astype("int64") if whole else column.astype(str).astype(object))
-    return classes, [str(value) for value in np.unique(classes)]
+    classes = y.astype("int64") if integers else column.astype(str).str.strip().astype(object)
+    return classes, [str(value) for value in np.unique(classes.to_numpy())]
 
 
-def _prepare(column: Any) -> Any:
-    """Numbers and times as float64, everything else as categories of strings."""
-    from pandas.api import types
-
-    if isinstance(column.dtype, types.CategoricalDtype):
-        return _as_categories(column.astype(object))
-    if types.is_numeric_dtype(column):
-        return column.astype("float64")
-    if column.dtype == object and all(map(_is_number, known := column.dropna())) and len(known):
-        return column.astype("float64")
-    days = _days(column)
-    return _as_categories(column) if days is None else days
-
-
-def _is_number(cell: Any) -> bool:
-    return isinstance(cell, Real | Decimal)
-
-
-def _days(column: Any) -> Any:
-    """Dates as days since 1970 in UTC, durations as days; None for a column of anything else."""
-    import pandas as pd
-
-    if pd.api.types.is_timedelta64_dtype(column):
-        return column / pd.Timedelta(days=1)
-    if not pd.api.types.is_datetime64_any_dtype(column):
-        known = column.dropna()
-        if known.empty or not all(map(_is_date, known)):
-            return None
-    dates = pd.to_datetime(column, format="ISO8601", utc=True, errors="coerce")
-    if dates.isna().sum() > column.isna().sum():
-        return None  # they only began like dates
-    return (dates - pd.Timestamp(0, tz="UTC")) / pd.Timedelta(days=1)
+def _prepare(frame: Any, mark: str, keep: Sequence[str], notes: list[str]) -> tuple[Any, str]:
+    """The columns that a model can use, and what became of all of them."""
+    used, unused = {}, []
+    kinds: Counter[str] = Counter()
+    for name, column in frame.items():
+        kind, values, n_odd = understand(column, mark)
+        if name in keep and values.nunique() > 1:
+            kind = kind if kind in _PLURALS else "category"
+        elif kind == "number":
+            kind = _index(name, values) or kind
+        if kind not in _PLURALS:
+            unused.append(f"{name} ({kind})")
+            continue
+        used[name] = values
+        kinds[kind] += 1
+        if n_odd:
+            notes.append(f"{n_odd} cells of {name} are no {_PLURALS[kind]} and count as missing")
+    parts = [f"{n} {kind if n == 1 else _PLURALS[kind]}" for kind, n in kinds.items()]
+    summary = ", ".join(parts) + ("; " if parts and unused else "")
+    summary += f"not used: {', '.join(unused)}" if unused else ""
+    return type(frame)(used, index=frame.index).reset_index(drop=True), summary
 
 
-def _is_date(cell: Any) -> bool:
-    return isinstance(cell, date) or (isinstance(cell, str) and bool(_ISO_DATE.match(cell)))
-
-
-def _as_categories(column: Any) -> Any:
-    """Categories of strings; of very many, those in few rows become one."""
-    missing = column.isna()
-    texts = column.astype(str).where(~missing)
-    counts = texts.value_counts()
-    if len(counts) > _MAX_LEVELS:
-        common = counts[counts > 1].index[: _MAX_LEVELS - 1]
-        texts = texts.where(texts.isin(common) | missing, _OTHER)
-    return texts.astype("category")
+def _index(name: str, numbers: Any) -> str:
+    """What numbers look like that count the rows or, by their name, only tell them apart."""
+    if len(numbers) < _FEW or not numbers.is_unique or (numbers % 1 != 0).any():
+        return ""
+    offset = numbers - numbers.index
+    if offset.iloc[0] in (0, 1) and (offset == offset.iloc[0]).all():
+        return "looks like an index"
+    return "looks like an id" if _ID.search(name) else ""

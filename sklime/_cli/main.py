@@ -11,10 +11,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import numpy as np
-from numpy.typing import NDArray
-from sklearn.dummy import DummyClassifier, DummyRegressor
 from sklearn.feature_selection import SelectFromModel
-from sklearn.model_selection import KFold, StratifiedKFold, cross_val_score
 from sklearn.pipeline import make_pipeline
 from threadpoolctl import threadpool_limits
 
@@ -22,32 +19,21 @@ from .. import LimeImportanceWrapper, __version__
 from .files import Dataset, breast_cancer, read, require
 from .models import ESTIMATORS, make_estimator
 from .report import Rank, draw, render
+from .scores import HeldOut
 from .terminal import aligned, one_line, progress, show, table
 
 # Columns shown, and the most that --cv keeps, unless --top says how many.
 _SHOWN = 15
 
-# Cells of a table that is not worth a second thread.
+# Cells of a table that is not worth a second thread, and bytes of a file not worth a word.
 _SMALL = 10**6
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command line.
+    """Run the command line and return its status.
 
-    Parameters
-    ----------
-    argv : sequence of str, default=None
-        Arguments; None takes those of the process.
-
-    Returns
-    -------
-    status : int
-        0; 1 if nobody reads the output any more; 130 if interrupted.
-
-    Raises
-    ------
-    SystemExit
-        With code 2, after one line on stderr, if an argument or the file is of no use.
+    0; 1 if nobody reads the output any more; 130 if interrupted; 2, after one line on stderr, if
+    an argument or the file is of no use.
     """
     parser = _make_parser()
     args = parser.parse_args(argv)
@@ -73,7 +59,7 @@ class _Parser(ArgumentParser):
 
 def _make_parser() -> ArgumentParser:
     parser = _Parser(
-        prog="python -m sklime",
+        prog="sklime",
         description="Rank the columns of a table by their LIME importances for a model.",
     )
     add = parser.add_argument
@@ -82,8 +68,8 @@ def _make_parser() -> ArgumentParser:
         metavar="FILE",
         nargs="?",
         type=Path,
-        help="CSV, TSV or Parquet file with column names; numbers, dates, categories and missing "
-        "values are welcome (default: scikit-learn's breast cancer data)",
+        help="table: .csv, .tsv, .txt, .json, .parquet or .xlsx, as people have them "
+        "(default: scikit-learn's breast cancer data)",
     )
     add("--target", metavar="COLUMN", help="column to predict (default: the last one)")
     add(
@@ -91,6 +77,21 @@ def _make_parser() -> ArgumentParser:
         choices=["classification", "regression"],
         help="default: classification if the target holds strings, booleans, categories or a few "
         "different integers",
+    )
+    add("--drop", metavar="COLUMN", action="append", default=[], help="leave it out; repeatable")
+    add(
+        "--keep",
+        metavar="COLUMN",
+        action="append",
+        default=[],
+        help="use it although it looks like an index, an id or text; repeatable",
+    )
+    add(
+        "--rows",
+        metavar="N",
+        type=_integer(2),
+        default=100_000,
+        help="rows to draw from a longer file (default: %(default)s)",
     )
     add(
         "--estimator",
@@ -115,12 +116,13 @@ def _make_parser() -> ArgumentParser:
     add("--output", metavar="CSV", type=Path, help="write the importances of all columns")
     add("--plot", metavar="PNG", type=Path, help="draw the importances (or .pdf, .svg)")
     add("--report", metavar="HTML", type=Path, help="write a page with table, plots and settings")
+    add("--values", choices=["contributions", "weights"], help="see LimeImportanceWrapper")
     add(
         "--kernel-width",
         metavar="W",
-        type=_positive,
-        help="width of LIME's kernel, see LimeImportanceWrapper; 0.4 sees interactions "
-        "(default: lime's)",
+        type=_width,
+        help="how far a neighbourhood reaches, see LimeImportanceWrapper; 0 changes one column "
+        "at a time, 'lime' is lime's own width",
     )
     add("--random-state", metavar="N", type=_integer(0), default=0, help="default: %(default)s")
     add("--version", action="version", version=f"sklime {__version__}")
@@ -138,31 +140,37 @@ def _integer(least: int) -> Callable[[str], int]:
     return parse
 
 
-def _positive(text: str) -> float:
-    """Argument type of the numbers above 0."""
+def _width(text: str) -> float | str:
+    """Argument type of kernel widths."""
     try:
-        number = float(text)
+        number = np.inf if text == "lime" else float(text)
     except ValueError:
         number = np.nan
-    if not 0 < number < np.inf:
-        raise ArgumentTypeError(f"must be a number above 0. Got {text!r}.")
-    return number
+    if text != "lime" and not 0 <= number < np.inf:
+        raise ArgumentTypeError(f"must be 'lime' or a number from 0 on. Got {text!r}.")
+    return text if text == "lime" else number
 
 
 def _run(args: Namespace) -> None:
     """Rank the columns, print the table, write the files."""
     _check_paths(args)
-    progress("reading ...")
-    data = _load(args)
-    progress("")
-    facts = _facts(data, args.estimator)
-    show(*aligned(facts), "")
-    shown = args.top or _SHOWN
     with warnings.catch_warnings(record=True) as caught:
-        wrapper, scores = _compute(args, data)
-        ranking = _rank(wrapper, data.columns)
-        notes = _notes(wrapper, data)
-        score_lines = _score_lines(scores, data)
+        # Folds without a level or with few rows of a class are no news.
+        warnings.filterwarnings("ignore", "The least populated class|Found unknown categories")
+        data = _load(args)
+        held_out = HeldOut(data, args.cv, args.random_state)
+        facts = _facts(data, args.estimator)
+        progress("")
+        show(*aligned(facts), "")
+        # On a small table threads that wait for one another take longer, on a busy machine much.
+        with threadpool_limits(1 if data.X.size < _SMALL else None):
+            wrapper = _explain(args, data)
+            ranking = _rank(wrapper, data.columns)
+            progress("scoring on held-out rows")
+            notes = _notes(wrapper, data, held_out)
+            score_lines = _compare(args, wrapper, held_out) if args.cv else []
+        progress("")
+        shown = args.top or _SHOWN
         show(*table(ranking, shown), "", *aligned(notes), *score_lines)
         # An array has no names of its own.
         names = np.array(data.columns, dtype=object)
@@ -208,81 +216,62 @@ def _check_paths(args: Namespace) -> None:
 def _load(args: Namespace) -> Dataset:
     """The data, of a size that allows the folds."""
     if args.file is not None:
-        data = read(args.file, args.target, args.task)
-    elif args.target is not None or args.task is not None:
-        raise ValueError("--target and --task are for a FILE")
+        if args.file.is_file() and args.file.stat().st_size > _SMALL:
+            progress(f"reading {args.file.name}")
+        options = {"drop": args.drop, "keep": args.keep, "max_rows": args.rows}
+        data = read(args.file, args.target, args.task, **options, seed=args.random_state)
+    elif args.target or args.task or args.drop or args.keep:
+        raise ValueError("--target, --task, --drop and --keep are for a FILE")
     else:
         data = breast_cancer()
-    if args.cv is not None and data.classes:
-        largest = np.unique(data.y, return_counts=True)[1].max()
-        if largest < args.cv:
-            raise ValueError(f"--cv {args.cv} needs a class of as many rows; there are {largest}")
-    elif args.cv is not None and len(data.y) < 2 * args.cv:  # one row has no R²
-        raise ValueError(f"--cv {args.cv} needs {2 * args.cv} rows; there are {len(data.y)}")
     return data
 
 
 def _facts(data: Dataset, estimator: str) -> dict[str, str]:
     """What is ranked."""
-    n_rows, n_columns = data.X.shape
-    dropped = f" ({data.n_dropped} without a target dropped)" if data.n_dropped else ""
     task = "regression"
     if data.classes:
         some = ", ".join(data.classes[:5]) + (", ..." if len(data.classes) > 5 else "")
         task = f"classification, {len(data.classes)} classes ({some})"
-    return {
-        "Data": f"{data.name}, {n_rows} rows{dropped}, {n_columns} columns",
+    facts = {
+        "Data": f"{data.name}, {data.rows}",
+        "Columns": data.read,
         "Target": f"{data.target}, {task}",
         "Model": estimator,
     }
+    return facts | ({"Note": "; ".join(data.notes)} if data.notes else {})
 
 
-def _compute(
-    args: Namespace, data: Dataset
-) -> tuple[LimeImportanceWrapper, dict[str, NDArray[np.float64]]]:
-    """The model, fitted and explained, and its scores in the folds."""
-    classify = bool(data.classes)
-    model = make_estimator(args.estimator, data.X, classify=classify, seed=args.random_state)
-    wrapper = LimeImportanceWrapper(
-        model, kernel_width=args.kernel_width, random_state=args.random_state
-    )
-    scores = {}
-    # On a small table threads that wait for one another take longer, on a busy machine much longer.
-    with threadpool_limits(1 if data.X.size < _SMALL else None):
-        progress("fitting the model and explaining it ...")
-        wrapper.fit(data.X, data.y)
-        if args.cv:
-            progress(f"cross-validating in {args.cv} folds ...")
-            scores = _cross_validate(args, data, wrapper)
-    progress("")
-    return wrapper, scores
+def _explain(args: Namespace, data: Dataset) -> LimeImportanceWrapper:
+    """The model, fitted to all rows and explained."""
+    seed = args.random_state
+    model = make_estimator(args.estimator, data.X, classify=bool(data.classes), seed=seed)
+    chosen = {"kernel_width": args.kernel_width, "values": args.values}
+    chosen = {name: value for name, value in chosen.items() if value is not None}
+    n_rows, n_columns = data.X.shape
+    progress(f"fitting and explaining {args.estimator}: {n_rows:,} rows, {n_columns:,} columns")
+    return LimeImportanceWrapper(model, random_state=seed, **chosen).fit(data.X, data.y)
 
 
-def _cross_validate(
-    args: Namespace, data: Dataset, wrapper: LimeImportanceWrapper
-) -> dict[str, NDArray[np.float64]]:
+def _compare(args: Namespace, wrapper: LimeImportanceWrapper, held_out: HeldOut) -> list[str]:
     """Scores without a column, with the best columns of each fold, and with all columns."""
-    n_columns = len(data.columns)
+    n_columns = wrapper.n_features_in_
     kept = args.top or max(1, min(_SHOWN, n_columns // 2))
-    models = {"no column": DummyClassifier() if data.classes else DummyRegressor()}
+    scores = {"no column": held_out.baseline()}
     if kept < n_columns:
+        progress(f"scoring the {kept} best columns of each fold")
         best = SelectFromModel(wrapper, max_features=kept, threshold=-np.inf)
-        if hasattr(data.X, "columns"):
+        if hasattr(held_out.data.X, "columns"):
             best.set_output(transform="pandas")  # an array would lose the categories
-        models[f"{kept} best"] = make_pipeline(best, wrapper.estimator)
-    models[f"all {n_columns}"] = wrapper.estimator
-    splitter = StratifiedKFold if data.classes else KFold
-    cv = splitter(args.cv, shuffle=True, random_state=args.random_state)
-    return {
-        name: cross_val_score(
-            model, data.X, data.y, cv=cv, scoring=_metric(data), error_score="raise"
-        )
-        for name, model in models.items()
-    }
-
-
-def _metric(data: Dataset) -> str:
-    return "accuracy" if data.classes else "r2"
+        scores[f"{kept} best"] = held_out.scores(make_pipeline(best, wrapper.estimator))
+    scores[f"all {n_columns}"] = held_out.scores(wrapper.estimator)
+    width = max(map(len, scores))
+    lines = [
+        f"  {name:{width}}  {round(score.mean(), 3) + 0.0:6.3f} ± {score.std():.3f}"
+        for name, score in scores.items()
+    ]
+    title = f"Mean {held_out.metric} ± standard deviation over {args.cv} folds:"
+    return ["", title, *lines]
 
 
 def _rank(wrapper: LimeImportanceWrapper, columns: Sequence[str]) -> list[Rank]:
@@ -295,30 +284,21 @@ def _rank(wrapper: LimeImportanceWrapper, columns: Sequence[str]) -> list[Rank]:
     ]
 
 
-def _notes(wrapper: LimeImportanceWrapper, data: Dataset) -> dict[str, str]:
-    """What the numbers mean."""
+def _notes(wrapper: LimeImportanceWrapper, data: Dataset, held_out: HeldOut) -> dict[str, str]:
+    """How good the model is, what the numbers mean, and what is suspicious."""
     explanations = wrapper.explanations_
     unit = f"units of {data.target}"
     if data.classes:
         unit = "probability" if hasattr(wrapper, "predict_proba") else "the decision function"
-    notes = {"Importance": f"mean size of {len(explanations)} rows' LIME weights, in {unit}"}
+    what = f"mean size of {len(explanations):,} rows' LIME {explanations.values}"
+    notes = {"Score": held_out.summary(wrapper.estimator), "Importance": f"{what}, in {unit}"}
     scores = explanations.scores[~np.isnan(explanations.scores)]
     if len(scores):
         notes["Fit"] = f"the linear explanations have a median R² of {np.median(scores):.2f}"
+    order = np.argsort(-wrapper.feature_importances_, kind="stable")
+    if leaks := held_out.leaks(order):
+        notes["Careful"] = "; ".join(leaks)
     return notes
-
-
-def _score_lines(scores: dict[str, NDArray[np.float64]], data: Dataset) -> list[str]:
-    """The scores below one another."""
-    if not scores:
-        return []
-    metric = "accuracy" if data.classes else "R²"
-    n_folds, width = len(scores["no column"]), max(map(len, scores))
-    lines = [
-        f"  {name:{width}}  {round(score.mean(), 3) + 0.0:6.3f} ± {score.std():.3f}"
-        for name, score in scores.items()
-    ]
-    return ["", f"Mean {metric} ± standard deviation over {n_folds} folds:", *lines]
 
 
 def _write_csv(path: Path, ranking: Sequence[Rank]) -> None:

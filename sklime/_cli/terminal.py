@@ -91,7 +91,9 @@ def show(*lines: str) -> None:
 
 
 def progress(text: str) -> None:
-    """Say what is being done, on a terminal only, in a line that the next text replaces."""
+    """Say what is being done: on a terminal in a line that the next text replaces."""
     if sys.stderr.isatty():
-        sys.stderr.write(f"\r\033[K{text}")
-        sys.stderr.flush()
+        sys.stderr.write(f"\r\033[K{one_line(text)}" + " ..." * bool(text))
+    elif text:
+        sys.stderr.write(f"sklime: {one_line(text)}\n")
+    sys.stderr.flush()

@@ -1,0 +1,197 @@
+"""What the cells of a column stand for: numbers, dates, times of day, categories or nothing."""
+
+import re
+from typing import Any
+
+import numpy as np
+
+# A column is what nearly all of its cells are; the few others count as missing.
+_NEARLY_ALL = 0.95
+
+# Histogram gradient boosting takes no more levels.
+_MAX_LEVELS = 255
+_OTHER = "(other)"
+
+_MISSING = {"", "-", "--", "?", ".", "..", "...", "na", "n/a", "n.a.", "#n/a", "#na", "<na>", "nan"}
+_MISSING |= {"nat", "null", "(null)", "#null!", "#div/0!", "none", "nil"}
+
+# "-$1,234.50", "(12)", "EUR 3", "14,07 %", "36 months", "1e-3".
+_NUMBER = re.compile(
+    r"(?P<open>\(?)(?P<sign>[-+\u2212]?)\s*(?P<before>(?:[A-Z]{3}|[A-Z]{0,2}[$€£¥₹₽₩])?)\s*"
+    r"(?P<inner>[-+\u2212]?)(?P<digits>[.,]?\d(?:[\d.,'\u2019\s]*\d)?[.,]?)(?P<power>(?:[eE][-+]?\d+)?)"
+    r"\s*(?P<after>[^\d.,()]{0,12})\)?"
+)
+# By the decimal mark: digits in full, and those that another mark would not allow.
+_DIGITS = {
+    mark: rf"(?:\d+|\d{{1,3}}(?:{gap}\d{{2,3}})*{gap}\d{{3}})?(?:\{mark}\d*)?"
+    for mark, gap in ((".", r"[,\s'\u2019]"), (",", r"[.\s'\u2019]"))
+}
+_TELLING = {
+    mark: rf"\d+\{mark}(?:\d{{1,2}}|\d{{4,}})|0?\{mark}\d+|\d{{4,}}\{mark}\d+"
+    rf"|\d{{1,3}}(?:\{other}\d{{3}}){{2,}}|\d{{1,3}}(?:\{other}\d{{3}})+\{mark}\d+"
+    for mark, other in ((".", ","), (",", "."))
+}
+
+# After whatever separates the parts has become "-". The American order is the first guess.
+_DAYS: tuple[str, ...] = (
+    "%Y-%m-%d",
+    "%m-%d-%Y",
+    "%d-%m-%Y",
+    "%m-%d-%y",
+    "%d-%m-%y",
+    "%d-%b-%Y",
+    "%d-%B-%Y",
+)
+_DAYS += ("%d-%b-%y", "%b-%d-%Y", "%B-%d-%Y", "%b-%Y", "%B-%Y", "%b-%y", "%m-%Y", "%Y-%m")
+_TIMES = ("%H:%M", "%H:%M:%S", "%H:%M:%S.%f", "%I:%M%p", "%I:%M:%S%p")
+_MOMENT = re.compile(
+    r"(?P<day>.*?)(?:^|[T\s,]+|$)(?P<time>(?:\d{1,2}:\d{2}(?::\d{2}(?:\.\d+)?)?(?:\s*[ap]\.?m\.?)?)?)"
+    r"\s*(?:Z|UTC|GMT)?",
+    re.IGNORECASE,
+)
+
+
+def understand(column: Any, mark: str = ".") -> tuple[str, Any, int]:
+    """Read a column of any dtype.
+
+    Parameters
+    ----------
+    column : pandas.Series
+    mark : {".", ","}, default="."
+        Decimal mark where the column's own cells do not tell.
+
+    Returns
+    -------
+    kind : {"number", "date", "time", "category"}, or why the column is of no use
+    values : pandas.Series
+        float64, datetime64 or categories of strings; times of day are hours.
+    n_odd : int
+        Cells that count as missing because nearly all others are of another kind.
+    """
+    import pandas as pd
+    from pandas.api import types
+
+    if types.is_timedelta64_dtype(column):
+        column = column / pd.Timedelta(days=1)
+    if types.is_numeric_dtype(column) and not types.is_bool_dtype(column):
+        return _finite("number", column.astype("float64"))
+    if types.is_datetime64_any_dtype(column):
+        return _finite("date", pd.to_datetime(column, utc=True).dt.tz_localize(None))
+    texts = _texts(column)
+    counts = texts.value_counts()
+    if counts.empty:
+        return "empty", texts, 0
+    for kind, parse in (("number", _numbers), ("date", _dates), ("time", _times)):
+        parsed = parse(counts, mark)
+        share = counts[parsed.notna().to_numpy()].sum() / counts.sum()
+        if share >= _NEARLY_ALL:
+            values = texts.map(dict(zip(counts.index, parsed, strict=True)))
+            values = values.astype("datetime64[us]" if kind == "date" else "float64")
+            return _finite(kind, values, round((1 - share) * counts.sum()))
+    return _categories(texts, counts)
+
+
+def decimal_mark(cells: Any, default: str) -> str:
+    """Tell the decimal mark of a file from a Series of its cells."""
+    return _mark(_parts(_texts(cells).dropna())["digits"], default)
+
+
+def _texts(column: Any) -> Any:
+    """Cells as strings without spaces around, missing where nothing is said."""
+    texts = column.astype(object).where(column.notna(), "").map(str).str.strip()
+    return texts.where(~texts.str.lower().isin(_MISSING))
+
+
+def _finite(kind: str, values: Any, n_odd: int = 0) -> tuple[str, Any, int]:
+    """The column, or why there is nothing to learn from it."""
+    if kind == "number":
+        values = values.replace([np.inf, -np.inf], np.nan)
+    if values.nunique(dropna=False) == 1:
+        kind = "empty" if values.isna().all() else "one value"
+    return kind, values, n_odd
+
+
+def _parts(texts: Any) -> Any:
+    """The parts of what looks like a number."""
+    return texts.astype(object).str.extract(rf"^{_NUMBER.pattern}$")
+
+
+def _mark(digits: Any, default: str) -> str:
+    """The decimal mark that more of the digits allow only."""
+    digits = digits.str.replace(r"[\s'\u2019]", "", regex=True)
+    votes = {mark: int(digits.str.fullmatch(_TELLING[mark]).eq(True).sum()) for mark in ".,"}
+    return default if votes["."] == votes[","] else max(votes, key=votes.__getitem__)
+
+
+def _numbers(counts: Any, mark: str) -> Any:
+    """Numbers of one unit at most; 20120612 and its like are dates."""
+    import pandas as pd
+
+    texts = counts.index.to_series()
+    if texts.str.fullmatch(r"(?:19|20)\d\d[01]\d[0-3]\d").mean() >= _NEARLY_ALL:
+        return pd.Series(np.nan, texts.index)
+    plain = pd.to_numeric(texts, errors="coerce")
+    if mark == "." and plain.notna().all():
+        return plain
+    parts = _parts(texts)
+    units = (parts["before"] + parts["after"]).str.lower()
+    weights = counts.groupby(units.to_numpy()).sum().drop("", errors="ignore")
+    fits = units.isin(["", *weights.nlargest(1).index])
+    mark = _mark(parts["digits"][fits], mark)
+    digits = parts["digits"].where(fits & parts["digits"].str.fullmatch(_DIGITS[mark]).eq(True))
+    digits = digits.str.replace(rf"[^\d{mark}]", "", regex=True).str.replace(mark, ".")
+    negative = (parts["open"] + parts["sign"] + parts["inner"]).str.contains(r"[(\u2212-]").eq(True)
+    return pd.to_numeric(digits + parts["power"], errors="coerce") * np.where(negative, -1, 1)
+
+
+def _dates(counts: Any, mark: str) -> Any:
+    """Dates, those with a zone in UTC."""
+    import pandas as pd
+
+    texts = counts.index.to_series()
+    iso = pd.to_datetime(texts, format="ISO8601", errors="coerce", utc=True).dt.tz_localize(None)
+    if texts.str.contains(r"\d").mean() < 0.5 or iso.notna().mean() >= _NEARLY_ALL:
+        return iso
+    parts = texts.astype(object).str.extract(rf"^{_MOMENT.pattern}$", flags=re.IGNORECASE)
+    days = parts["day"].str.replace(r"[\s/.,-]+", "-", regex=True).str.strip("-")
+    day_first = texts.str.contains(r"^\d+\.").mean() > 0.5
+    formats = sorted(_DAYS, key=lambda each: day_first and not each.startswith("%d"))
+    hours = _best(_clock(parts["time"]), _TIMES, counts)
+    moments = _best(days, formats, counts) + (hours - hours.dt.normalize()).fillna(pd.Timedelta(0))
+    return moments.where((parts["time"] == "") | hours.notna())
+
+
+def _times(counts: Any, mark: str) -> Any:
+    """Times of day in hours."""
+    import pandas as pd
+
+    moments = _best(_clock(counts.index.to_series()), _TIMES, counts)
+    return (moments - moments.dt.normalize()) / pd.Timedelta(hours=1)
+
+
+def _clock(texts: Any) -> Any:
+    """Times with am and pm as formats know them."""
+    return texts.str.replace(r"(?<=\d)\s*([ap])\.?m\.?$", r"\1m", regex=True, flags=re.IGNORECASE)
+
+
+def _best(texts: Any, formats: Any, counts: Any) -> Any:
+    """Times by the format that most cells follow, the first of several."""
+    import pandas as pd
+
+    weights = counts.to_numpy()
+    parsed = (pd.to_datetime(texts, format=each, errors="coerce") for each in formats)
+    return max(parsed, key=lambda times: weights[times.notna().to_numpy()].sum())
+
+
+def _categories(texts: Any, counts: Any) -> tuple[str, Any, int]:
+    """Categories; of very many, those in few rows become one."""
+    n_known, n_levels = counts.sum(), len(counts)
+    if n_levels == 1 and n_known == len(texts):
+        return "one value", texts, 0
+    common = counts.index[: _MAX_LEVELS - 1]
+    kind = "category"
+    if n_levels > 20 and (2 * n_levels > n_known or 2 * counts[common].sum() < n_known):
+        kind = "different in each row" if n_levels == n_known else "text"
+    if n_levels > _MAX_LEVELS:
+        texts = texts.where(texts.isin(common) | texts.isna(), _OTHER)
+    return kind, texts.astype(object).astype("category"), 0
