@@ -1,15 +1,18 @@
 """Do the intervals cover, and is the bias gone?
 
-Prints two tables in markdown. Run as ``python benchmarks/intervals.py`` (about eight minutes on two
-cores); ``--seeds`` takes fewer draws.
+Prints tables in markdown. Run as ``python benchmarks/intervals.py`` (some fifteen minutes on two
+cores); ``--seeds`` takes fewer draws, ``--tables exact`` prints some tables only.
 """
 
 import argparse
-from collections.abc import Iterator
+import warnings
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
 import numpy as np
+from common import show
+from hard_tables import CONTRIBUTIONS, WIDTH, Additive, Ids
 from sklearn.compose import make_column_transformer
 from sklearn.datasets import load_breast_cancer, make_friedman1
 from sklearn.ensemble import (
@@ -21,13 +24,13 @@ from sklearn.ensemble import (
 from sklearn.pipeline import make_pipeline
 
 from sklime import lime_importance
-from sklime._statistics.aggregations import BIAS_CORRECTED, confint
 
 LEVELS = (2, 10, 50, 200)
 CONVERGED = 2**18  # model rows behind the value that intervals should cover
 
 # Name, fitted model, table, and the columns of numbers that are categories.
 Problem = tuple[str, Any, np.ndarray, list[int]]
+Rows = Iterator[list[Any]]
 
 
 def with_useless_columns() -> Problem:
@@ -51,21 +54,104 @@ def problems() -> Iterator[Problem]:
     yield "breast_cancer, RandomForest", RandomForestClassifier(50, random_state=0).fit(X, y), X, []
 
 
-def coverage(problem: Problem, max_samples: int | None, n_seeds: int) -> list[str]:
-    """Share of the 95 % intervals that hold the converged importance, by kind of column."""
-    _, model, X, categories = problem
-    explain = partial(lime_importance, model, X, categorical_features=categories)
-    converged = explain(max_samples=None, num_samples=CONVERGED, random_state=n_seeds)
-    truth = converged.importances_mean
-    hits, floors = [], []
-    for seed in range(n_seeds):
-        result = explain(max_samples=max_samples, random_state=seed)
-        low, high = result.explanations.confint(0.95).T
-        hits.append((low <= truth) & (truth <= high))
-        floors.append(result.explanations.noise_floor())
-    size = truth / np.mean(floors, axis=0)
-    kinds = [size >= 6, (size >= 0.6) & (size < 6), size < 0.6]
-    return [_summary(np.mean(hits, axis=0)[these]) for these in kinds]
+def converged(n_seeds: int) -> Rows:
+    """95 % intervals that hold the importance from 262,144 model rows and all rows explained.
+
+    Mean over columns (number of columns: least to most). Noise: the mean standard error.
+    Strong: at least 6 times the noise, weak: 0.6 to 6, null: less.
+    """
+    yield ["problem", "rows explained", "strong", "weak", "null"]
+    for name, model, X, categories in problems():
+        explain = partial(lime_importance, model, X, categorical_features=categories)
+        truth = explain(
+            max_samples=None, num_samples=CONVERGED, random_state=n_seeds
+        ).importances_mean
+        for max_samples in (100, None):
+            hits, errors = [], []
+            for seed in range(n_seeds):
+                result = explain(max_samples=max_samples, random_state=seed)
+                low, high = result.explanations.confint(0.95).T
+                hits.append((low <= truth) & (truth <= high))
+                errors.append(result.importances_sem)
+            size = truth / np.maximum(np.mean(errors, axis=0), 1e-300)
+            kinds = [size >= 6, (size >= 0.6) & (size < 6), size < 0.6]
+            cells = [_summary(np.mean(hits, axis=0)[these]) for these in kinds]
+            yield [name, f"{max_samples or len(X)} of {len(X)}", *cells]
+
+
+def exact(n_seeds: int) -> Rows:
+    """95 % intervals that hold the truth by formula.
+
+    Tables of levels of 0.05 to 1 % of the rows under known main effects and pairs, a new table each
+    seed; and a column of 5,000 levels beside a number.
+    """
+    yield ["problem", "rows explained", "used columns", "columns without effect"]
+    for d in (10, 40):
+        for max_samples in (200, None):
+            used, null = [], []
+            for seed in range(n_seeds):
+                model = Additive(np.random.default_rng(seed), 2000, d)
+                truth = model.contributions(model.codes(model.X), WIDTH)
+                truth = np.abs(truth).mean(axis=0)
+                result = lime_importance(
+                    model,
+                    model.X,
+                    kernel_width=WIDTH,
+                    values=CONTRIBUTIONS,
+                    max_samples=max_samples,
+                    random_state=seed,
+                )
+                low, high = result.explanations.confint(0.95).T
+                hit = (low <= truth) & (truth <= high)
+                used.append(hit[truth > 0].mean())
+                null.append(hit[truth == 0].mean())
+            cells = [f"{np.mean(each):.1%}" for each in (used, null)]
+            yield [f"rare levels, d={d}", f"{max_samples or 2000} of 2000", *cells]
+    problem = Ids(5000)
+    for max_samples in (200, 1000):
+        hits = []
+        for seed in range(n_seeds):
+            result = lime_importance(
+                problem, problem.X, values=CONTRIBUTIONS, max_samples=max_samples, random_state=seed
+            )
+            low, high = result.explanations.confint(0.95)[0]
+            hits.append(low <= problem.truth <= high)
+        yield ["5,000 levels", f"{max_samples} of 5000", f"{np.mean(hits):.1%}", ""]
+
+
+def bias(n_seeds: int) -> Rows:
+    """Importance of a column that the model cannot see: mean over seeds (root of mean square)."""
+    yield [
+        "aggregation, column",
+        "plain",
+        "as published",
+        "share of plain",
+        "intervals that hold 0",
+    ]
+    _, model, X, categories = with_useless_columns()
+    names = ["continuous", *(f"{n} levels" for n in LEVELS)]
+    for aggregation in ("mean_abs", "rms"):
+        plain, published, held = [], [], []
+        for seed in range(n_seeds):
+            result = lime_importance(
+                model,
+                X,
+                categorical_features=categories,
+                max_samples=200,
+                aggregation=aggregation,
+                random_state=seed,
+            )
+            plain.append(result.explanations.importances(aggregation, bias_correction=False))
+            published.append(result.importances_mean)
+            held.append(result.explanations.confint(0.95)[:, 0] <= 0)
+        for j, name in enumerate(names, start=5):
+            cells = [np.array(each)[:, j] for each in (plain, published)]
+            yield [
+                f"{aggregation}, {name}",
+                *(f"{each.mean():.5f} ({np.sqrt(np.mean(each**2)):.5f})" for each in cells),
+                f"{cells[1].mean() / max(cells[0].mean(), 1e-300):.2f}",
+                f"{np.mean(np.array(held)[:, j]):.0%}",
+            ]
 
 
 def _summary(shares: np.ndarray) -> str:
@@ -74,64 +160,20 @@ def _summary(shares: np.ndarray) -> str:
     return f"{shares.mean():.1%} ({shares.size}: {shares.min():.0%} to {shares.max():.0%})"
 
 
-def bias(aggregation: str, n_seeds: int) -> Iterator[list[str]]:
-    """Importances of columns that the model cannot see, with and without the correction."""
-    _, model, X, categories = with_useless_columns()
-    draws = []
-    for seed in range(n_seeds):
-        explanations = lime_importance(
-            model, X, categorical_features=categories, max_samples=200, random_state=seed
-        ).explanations
-        plain = explanations.importances(aggregation, bias_correction=False)
-        published = explanations.estimate(aggregation)
-        signed = BIAS_CORRECTED[aggregation](explanations.replicates)[:, 0]
-        low = confint(published)[:, 0]
-        unsure = np.where(low > 0, published.values, 0)
-        draws.append([plain, signed, published.values, unsure, low])
-    names = ["continuous", *(f"{n} levels" for n in LEVELS)]
-    for j, name in enumerate(names, start=5):
-        *estimates, low = np.array(draws)[:, :, j].T
-        cells = [f"{each.mean():.4f} ({_rms(each):.4f})" for each in estimates]
-        share = estimates[1].mean() / estimates[0].mean()
-        yield [
-            f"{aggregation}, {name}",
-            *cells[:2],
-            f"{share:.2f}",
-            *cells[2:],
-            f"{np.mean(low <= 0):.0%}",
-        ]
+TABLES: dict[str, Callable[[int], Rows]] = {"converged": converged, "exact": exact, "bias": bias}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seeds", type=int, default=200)
-    n_seeds = parser.parse_args().seeds
-    print(f"Share of {n_seeds} intervals (95 %) that hold the converged importance: mean over")
-    print("columns (number of columns: least to most). Noise floor = mean |weight| by chance;")
-    print("strong: at least 6 floors, weak: 0.6 to 6, null: less.\n")
-    print("| problem | rows explained | strong | weak | null |\n|---|---|---|---|---|")
-    for problem in problems():
-        n_rows = len(problem[2])
-        for max_samples in (100, None):
-            cells = coverage(problem, max_samples, n_seeds)
-            explained = max_samples or n_rows
-            print(f"| {problem[0]} | {explained} of {n_rows} |", " | ".join(cells), "|", flush=True)
-    print(f"\nImportance of a column that the model cannot see: mean over {n_seeds} seeds (rmse).")
-    print(
-        "`corrected` has no upward bias, and is below 0 as often as above; `published` is the same"
-    )
-    print("with 0 for what is below 0, `0 if unsure` where the interval holds 0.\n")
-    print(
-        "| column | plain | corrected | ratio | published | 0 if unsure | intervals that hold 0 |"
-    )
-    print("|---|---|---|---|---|---|---|")
-    for aggregation in BIAS_CORRECTED:
-        for row in bias(aggregation, n_seeds):
-            print("| " + " | ".join(row) + " |", flush=True)
-
-
-def _rms(values: np.ndarray) -> float:
-    return float(np.sqrt(np.mean(values**2)))
+    parser.add_argument("--tables", nargs="+", choices=TABLES, default=list(TABLES))
+    arguments = parser.parse_args()
+    warnings.simplefilter("ignore")
+    print(f"{arguments.seeds} seeds.")
+    for name in arguments.tables:
+        print(f"\n### {name}\n\n{TABLES[name].__doc__}".replace("\n    ", "\n"))
+        rows = TABLES[name](arguments.seeds)
+        show(next(rows), rows)
 
 
 if __name__ == "__main__":
