@@ -293,7 +293,7 @@ class LimeImportanceDisplay:
         except ImportError as error:
             raise ImportError(
                 "LimeImportanceDisplay.plot requires matplotlib. You can install matplotlib with "
-                '`pip install "sklime[plot]"`'
+                "`pip install matplotlib`"
             ) from error
         kind = kind or ("bar" if self.comparison is None else "compare")
         if kind not in KINDS:

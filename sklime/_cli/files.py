@@ -208,16 +208,15 @@ def _read_text(path: Path, notes: list[str]) -> tuple[Any, str]:
 
 def _separator(text: str) -> str:
     """The separator that makes most columns, the same number in each line."""
+    lines = list(islice((line for line in StringIO(text, newline=None) if line.strip()), _LOOK))
 
     def n_columns(separator: str) -> int:
-        lines = (line for line in StringIO(text, newline=None) if line.strip())
-        records = csv.reader(islice(lines, _LOOK), delimiter=separator, skipinitialspace=True)
-        widths = Counter(map(len, records))
+        widths = set(map(len, csv.reader(lines, delimiter=separator, skipinitialspace=True)))
         return max(widths) if len(widths) == 1 else 1
 
     best = max(",;\t|", key=n_columns)
     # With none of them, lines of different lengths will say what is wrong with commas.
-    blanks = {len(line.split()) for line in text.splitlines()[:_LOOK] if line.strip()}
+    blanks = {len(line.split()) for line in lines}
     return r"\s+" if n_columns(best) == 1 and len(blanks) == 1 and blanks != {1} else best
 
 

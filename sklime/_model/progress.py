@@ -31,9 +31,7 @@ def progress(n_rows: int, verbose: int) -> Iterator[Callable[[int], object] | No
     try:
         from tqdm.auto import tqdm
     except ImportError as error:
-        raise ImportError(
-            'verbose=1 needs tqdm for its progress bar: pip install "sklime[progress]".'
-        ) from error
+        raise ImportError("verbose=1 needs tqdm for its progress bar: pip install tqdm.") from error
     # tqdm would take a notebook's output for a file.
     in_notebook = any(base.__module__ == "tqdm.notebook" for base in tqdm.__mro__)
     with tqdm(

@@ -567,5 +567,5 @@ def test_kinds_without_their_data_say_what_is_missing():
 
 def test_without_matplotlib_the_error_names_the_command(binary, monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib.pyplot", None)
-    with pytest.raises(ImportError, match=r'requires matplotlib.*`pip install "sklime\[plot\]"`'):
+    with pytest.raises(ImportError, match=r"requires matplotlib.*`pip install matplotlib`"):
         from_estimator(binary)
