@@ -39,6 +39,9 @@ class Array:
     def nbytes(self) -> int:
         return int(self._array.nbytes)
 
+    def is_numeric(self, j: int) -> bool:
+        return self._array.dtype.kind in "biufmM"
+
     def unit(self, j: int) -> str:
         kind = self._array.dtype.kind
         return cell_unit(self.cells(j)) if kind == "O" else UNITS.get(kind, "number")
@@ -95,6 +98,9 @@ class Sparse:
             return self._longer[j]
         entries = slice(self._csc.indptr[j], self._csc.indptr[j + 1])
         return self._csc.indices[entries], self._csc.data[entries]
+
+    def is_numeric(self, j: int) -> bool:
+        return True
 
     def unit(self, j: int) -> str:
         return UNITS.get(self._csc.dtype.kind, "number")

@@ -38,6 +38,9 @@ class Frame:
         column = self._columns[j]
         return column.dtype.kind if isinstance(column, np.ndarray) else "O"
 
+    def is_numeric(self, j: int) -> bool:
+        return self._kind(j) in "biufmM"
+
     def unit(self, j: int) -> str:
         if (kind := self._kind(j)) != "O":
             return UNITS.get(kind, "number")

@@ -58,7 +58,7 @@ class Table:
 
     def is_categorical(self, j: int) -> bool:
         """Whether column j holds levels: strings, categories or other objects but numbers."""
-        return self.values(j).dtype == object
+        return not self._store.is_numeric(j) and self.values(j).dtype == object
 
     def levels(self, j: int) -> tuple[NDArray[np.intp], list[Any]]:
         """Level numbers (n_rows,) of column j, -1 where missing, and the levels that occur.
