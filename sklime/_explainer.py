@@ -1,10 +1,9 @@
 """From a fitted model and a table to explanations of its rows."""
 
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
-from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -16,28 +15,21 @@ from sklearn.utils import _safe_indexing, check_random_state, gen_batches, resam
 from sklearn.utils.validation import _check_sample_weight, check_consistent_length
 
 from ._anova.effects import variance_split
-from ._engines.engines import (
-    ENGINES,
-    MAX_SAMPLES,
-    MIN_EFFECTIVE,
-    NARROW_ENGINE,
-    NUM_SAMPLES,
-    POOLED_ENGINES,
-    Engine,
-    Pairwise,
-    Problem,
-)
-from ._engines.weights import Surrogates
+from ._engines import ENGINES, Engine, Surrogates, explain_rows
+from ._engines.pooled import PooledReader
 from ._explanations import Explanations
 from ._model.progress import progress
 from ._model.response import choose_response, class_values, estimator_type
-from ._neighborhood.sampler import Neighborhood, effective_sample_size
-from ._tables.columns import categorical_mask, group_masks
+from ._neighborhood.sampler import Bins, Neighborhood, own_bin_odds
+from ._tables.columns import categorical_mask
 from ._tables.table import Table
 from .exceptions import HigherOrderWarning, LowFidelityWarning
 
 # Less than this share of the variance in main effects, and importances of main effects mislead.
 LOW_FIDELITY = 0.25
+
+# A kernel that holds other columns with less than this chance shows main effects only.
+_WIDE = 0.25
 
 # Rows whose weights are worked on together, so that what is made of them is small.
 _ROWS = 256
@@ -48,8 +40,9 @@ HIGHER_ORDERS = 0.25
 # With fewer samples both shares are mostly noise.
 _ENOUGH_SAMPLES = 1024
 
-# Fewer samples do not know their own error, so that `tol` starts here.
+# Fewer samples do not know their own error, so that `tol` starts here; and where it ends.
 LEAST_GROWING = 128
+MOST_SAMPLES = 2**17
 
 
 @dataclass(frozen=True)
@@ -62,15 +55,13 @@ class Settings:
     categorical_features: Any
     discretizer: str | int
     num_samples: str | int
-    kernel_width: float | Sequence[float] | None
+    kernel_width: float | str
     model_regressor: Any
     num_features: int | None
     values: str
-    feature_groups: dict[Any, Any] | None
     aggregation: str | Callable[..., Any]
     engine: str
     tol: float | None
-    max_num_samples: int
     n_jobs: int | None
     random_state: Any
     verbose: int
@@ -86,12 +77,12 @@ def explain(
     sample_weight: ArrayLike | None = None,
     candidates: NDArray[np.intp] | None = None,
     classes: NDArray[Any] | None = None,
-) -> list[Explanations]:
-    """Explain rows of X at each kernel width, see :func:`lime_importance`.
+) -> Explanations:
+    """Explain rows of X, see :func:`lime_importance`.
 
     `candidates` are the positions of the rows that may be explained (a fold's held-out rows), and
     `classes` all classes, of which a fold's model may lack some. The aggregation and the labels
-    say whose error `tol` bounds. Groups of columns are checked, before the model is asked anything.
+    say whose error `tol` bounds.
     """
     rng = check_random_state(settings.random_state)
     seed = int(rng.randint(np.iinfo(np.int32).max))  # first: the rows explained change no draw
@@ -99,8 +90,6 @@ def explain(
     training_table = table if training_data is None else Table(training_data)
     _check_tables(table, training_table, y)
     weight = _row_weights(sample_weight, X)
-    if settings.feature_groups is not None:
-        group_masks(table, settings.feature_groups)
     classifier = estimator_type(estimator) == "classifier"
     neighborhood = _make_neighborhood(
         training_table,
@@ -110,16 +99,19 @@ def explain(
         categorical_features=settings.categorical_features,
         discretizer=settings.discretizer,
     )
-    widths = _kernel_widths(settings.kernel_width, table.n_columns)
-    effective = [effective_sample_size(neighborhood.bins, width) for width in widths]
-    engine = settings.engine
-    if engine == "auto":
-        engine = "shared" if min(effective) >= MIN_EFFECTIVE else NARROW_ENGINE
-    n_samples = _first_samples(engine, settings.num_samples, settings.tol)
+    engine = ENGINES[settings.engine]
+    if settings.model_regressor is not None and settings.engine != "lime":
+        raise ValueError(
+            "The 'model_regressor' parameter must be None for any engine but 'lime'. "
+            f"Got {settings.model_regressor!r} for engine={settings.engine!r} instead."
+        )
+    width = settings.kernel_width
+    kernel_width = 0.75 * np.sqrt(table.n_columns) if isinstance(width, str) else float(width)
+    n_samples = _first_samples(settings)
     candidates = np.arange(table.n_rows) if candidates is None else candidates
     if weight is not None:
         candidates = candidates[weight[candidates] > 0]
-    wanted = MAX_SAMPLES[engine] if settings.max_samples == "auto" else settings.max_samples
+    wanted = engine.MAX_SAMPLES if settings.max_samples == "auto" else settings.max_samples
     stratify = y if classifier and y is not None and np.asarray(y).ndim == 1 else None
     sample = _choose_rows(candidates, wanted, stratify, rng)
     data = table.take(sample)
@@ -140,109 +132,100 @@ def explain(
         classes=response.classes,
         bins=neighborhood.bins,
         codes=codes,
-        engine=engine,
+        engine=settings.engine,
+        kernel_width=kernel_width,
         num_features=settings.num_features,
         values=settings.values,
     )
-    shared = engine in POOLED_ENGINES
-    n_predicted = n_samples if shared else n_samples * len(sample) * len(widths)
+    n_predicted = n_samples * (len(sample) if engine.ASKS_TO_EXPLAIN else 1)
     # A bar cannot follow the predictions of other processes.
-    shown = settings.verbose if shared or effective_n_jobs(settings.n_jobs) == 1 else 0
-    with progress(n_predicted, shown) as advance:
-        problem = Problem(
-            neighborhood=neighborhood,
-            response=replace(response, advance=advance),
-            predictions=predictions,
-            codes=codes,
-            model_regressor=settings.model_regressor,
-            seed=seed,
-            n_jobs=settings.n_jobs,
+    alone = not engine.ASKS_TO_EXPLAIN or effective_n_jobs(settings.n_jobs) == 1
+    with progress(n_predicted, settings.verbose if alone else 0) as advance:
+        sampler = engine(
+            neighborhood,
+            replace(response, advance=advance),
+            n_samples,
+            seed,
+            settings.model_regressor,
         )
-        return _explain_until(problem, settings, engine, n_samples, widths, effective, make)
+        return _explain_until(sampler, settings, n_samples, make)
 
 
 def _explain_until(
-    problem: Problem,
-    settings: Settings,
-    engine: str,
-    n_samples: int,
-    widths: list[float],
-    effective: list[float],
-    make: Callable[..., Explanations],
-) -> list[Explanations]:
-    """Explain at each width with twice the samples, until the error is as small as asked for."""
-    sampler, tol = ENGINES[engine](problem, n_samples), settings.tol
+    sampler: Engine, settings: Settings, n_samples: int, make: Callable[..., Explanations]
+) -> Explanations:
+    """Explain with twice the samples, until the error is as small as asked for."""
+    tol = settings.tol
     while True:
-        explained = [_explain_at(sampler, width, problem, settings) for width in widths]
-        results = [
-            make(
-                replicates=surrogates.replicates,
-                intercepts=surrogates.intercepts,
-                scores=surrogates.scores,
-                kernel_width=width,
-                effective_sample_size=share,
-                num_samples=n_samples,
-                effects=(sampler.effects,) if isinstance(sampler, Pairwise) else (),
-            )
-            for surrogates, width, share in zip(explained, widths, effective, strict=True)
-        ]
+        result, main_shares = _explain_once(sampler, settings, n_samples, make)
         if tol is None:
             break
-        error = max(
-            result.relative_error(settings.aggregation, settings.labels) for result in results
-        )
+        error = result.relative_error(settings.aggregation, settings.labels)
         if error <= tol:
             break
-        if 2 * n_samples > settings.max_num_samples:
+        if 2 * n_samples > MOST_SAMPLES:
             _warn_of_no_convergence(n_samples, error, tol)
             break
         n_samples *= 2
         sampler.grow(n_samples)
     if n_samples >= _ENOUGH_SAMPLES:
-        # A narrower kernel sees more than main effects.
-        wide = np.array(effective) >= MIN_EFFECTIVE
-        _warn_of_low_fidelity([explained[i].main_shares for i in np.flatnonzero(wide)])
-        if isinstance(sampler, Pairwise):
-            _warn_of_higher_orders(variance_split(sampler.effects)[2])
-    return results
+        for effects in result.effects:
+            main_shares, _, higher, _ = variance_split(effects)
+            _warn_of_higher_orders(higher)
+        if _holds(result.bins, result.kernel_width) < _WIDE:
+            _warn_of_low_fidelity(main_shares)
+    return result
 
 
-def _explain_at(
-    sampler: Engine, kernel_width: float, problem: Problem, settings: Settings
-) -> Surrogates:
-    """Surrogates at one kernel width, their weights as the caller wants them."""
-    surrogates = sampler.explain(kernel_width)
-    _drop_rounding(surrogates, problem.predictions)
-    for rows in gen_batches(len(problem.codes), _ROWS):
-        part = surrogates.rows(rows)
+def _explain_once(
+    sampler: Engine, settings: Settings, n_samples: int, make: Callable[..., Explanations]
+) -> tuple[Explanations, NDArray[np.float64]]:
+    """Explanations by the samples there are, and what they show of the main effects."""
+    rows: dict[str, Any] = make.keywords  # type: ignore[attr-defined]
+    codes, predictions = rows["codes"], rows["predictions"]
+    reader = sampler.reader
+    surrogates = explain_rows(reader, rows["kernel_width"], settings.n_jobs, codes, predictions)
+    for batch in gen_batches(len(codes), _ROWS):
+        part = surrogates.rows(batch)
         if settings.values == "contributions":
-            own = problem.neighborhood.bins.own_probabilities(problem.codes[rows])
-            _make_contributions(part, own)
+            _make_contributions(part, rows["bins"].own_probabilities(codes[batch]))
         if settings.num_features is not None:
             _keep_largest(part.replicates, settings.num_features)
-    return surrogates
+    explanations = make(
+        replicates=surrogates.replicates,
+        intercepts=surrogates.intercepts,
+        scores=surrogates.scores,
+        num_samples=n_samples,
+        effects=(reader.effects,) if isinstance(reader, PooledReader) else (),
+    )
+    return explanations, surrogates.main_shares
+
+
+def _holds(bins: Bins, kernel_width: float) -> float:
+    """Chance that the kernel holds a column in the row's own bin, beyond the bin's frequency."""
+    p = bins.probabilities
+    inside, _ = own_bin_odds(p, kernel_width)
+    return float(p @ ((inside - p) / np.where(p < 1, 1 - p, 1)) / bins.n_features)
 
 
 def _warn_of_no_convergence(n_samples: int, error: float, tol: float) -> None:
     warnings.warn(
         f"With {n_samples} samples the largest standard error is {error:.2g} of the range "
-        f"of the importances, more than tol={tol}. Increase max_num_samples or tol.",
+        f"of the importances, more than tol={tol}. Increase tol.",
         ConvergenceWarning,
         stacklevel=2,
     )
 
 
-def _warn_of_low_fidelity(main_shares: list[NDArray[np.float64]]) -> None:
-    """Warn, once, where a wide kernel shows little of the model; one array for each width."""
-    known = [shares[np.isfinite(shares)] for shares in main_shares]
-    lowest = min((shares.mean() for shares in known if shares.size), default=1.0)
-    if lowest < LOW_FIDELITY:
+def _warn_of_low_fidelity(main_shares: NDArray[np.float64]) -> None:
+    """Warn where a wide kernel shows little of the model."""
+    known = main_shares[np.isfinite(main_shares)]
+    if known.size and known.mean() < LOW_FIDELITY:
         warnings.warn(
-            f"The bins of single columns explain {max(lowest, 0):.0%} of the response's variance. "
-            "The rest is interactions, which so wide a kernel does not see, or changes inside "
-            "bins. A narrower kernel_width, such as 0.4, takes the pairwise engine, which sees "
-            "interactions and tells the two apart (variance_shares); discretizer='decile' has "
-            "finer bins.",
+            f"The bins of single columns explain {max(known.mean(), 0):.0%} of the response's "
+            "variance. The rest is interactions, which so wide a kernel does not see, or changes "
+            "inside bins. A narrower kernel_width, such as 0.4, sees interactions, and "
+            "variance_shares tells the two apart; discretizer='decile' has finer bins.",
             LowFidelityWarning,
             stacklevel=2,
         )
@@ -254,19 +237,10 @@ def _warn_of_higher_orders(shares: NDArray[np.float64]) -> None:
     if known.size and known.mean() > HIGHER_ORDERS:
         warnings.warn(
             f"Interactions of three columns or more are {known.mean():.0%} of the response's "
-            "variance, and weights by engine='pairwise' leave them out. engine='local' sees them.",
+            "variance, and weights by engine='pooled' leave them out. engine='local' sees them.",
             HigherOrderWarning,
             stacklevel=2,
         )
-
-
-def _drop_rounding(surrogates: Surrogates, predictions: NDArray[np.float64]) -> None:
-    """Set weights to 0 that are the rounding of a constant response, in place."""
-    outputs = np.moveaxis(surrogates.replicates, -1, 0)
-    for weights, answer in zip(outputs, predictions.T, strict=True):
-        largest = max(weights.max(initial=0), -weights.min(initial=0))
-        if largest <= 1e-13 * np.abs(answer).max(initial=0):
-            weights[...] = 0
 
 
 def _make_contributions(surrogates: Surrogates, own: NDArray[np.float64]) -> None:
@@ -292,29 +266,18 @@ def _feature_names(table: Table) -> NDArray[np.object_]:
     return np.array([f"x{j}" for j in range(table.n_columns)], dtype=object)
 
 
-def _kernel_widths(kernel_width: float | Sequence[float] | None, n_columns: int) -> list[float]:
-    """Checked widths of kernels, lime's own where None stands."""
-    given: Any = [None] if kernel_width is None else np.atleast_1d(kernel_width).tolist()
-    widths = [0.75 * np.sqrt(n_columns) if width is None else width for width in given]
-    if not widths or not all(isinstance(width, Real) and float(width) > 0 for width in widths):
-        raise ValueError(
-            "The 'kernel_width' parameter of lime_importance must be a float in the range "
-            f"(0.0, inf), a sequence of such floats or None. Got {given!r} instead."
-        )
-    return [float(width) for width in widths]
-
-
-def _first_samples(engine: str, num_samples: str | int, tol: float | None) -> int:
+def _first_samples(settings: Settings) -> int:
     """Samples to begin with."""
-    n_samples = NUM_SAMPLES[engine] if num_samples == "auto" else int(num_samples)
-    if tol is None:
-        return n_samples
-    if engine == "lime":
+    n_samples = settings.num_samples
+    n_samples = ENGINES[settings.engine].NUM_SAMPLES if isinstance(n_samples, str) else n_samples
+    if settings.tol is None:
+        return int(n_samples)
+    if settings.engine == "lime":
         raise ValueError(
             "The 'tol' parameter must be None for engine='lime', which does not know the error of "
-            f"its neighbourhoods. Got {tol!r} instead."
+            f"its neighbourhoods. Got {settings.tol!r} instead."
         )
-    return max(n_samples, LEAST_GROWING)
+    return max(int(n_samples), LEAST_GROWING)
 
 
 def _check_tables(table: Table, training_table: Table, y: Any) -> None:

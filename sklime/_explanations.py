@@ -73,7 +73,7 @@ class Explanations:
         Cuts, levels and training frequencies of the columns.
     codes : ndarray of shape (n_explained, n_features)
         The bins of the rows explained.
-    engine : {"shared", "pairwise", "local", "lime"}
+    engine : {"pooled", "local", "lime"}
         The engine that was taken.
     kernel_width : float
         Width of the kernel over the number of columns outside the row's own bins.
@@ -81,10 +81,8 @@ class Explanations:
         Weights kept in each row.
     num_samples : int
         Model rows of the pool, or of each row's neighbourhood.
-    effective_sample_size : float
-        Share of a shared pool that the kernel leaves effective, in (0, 1].
     effects : tuple of Effects, default=()
-        Main and pair effects of each model (one, or one for each fold), by the engine "pairwise";
+        Main and pair effects of each model (one, or one for each fold), by the engine "pooled";
         empty otherwise.
     values : {"weights", "contributions"}, default="weights"
         What the weights are.
@@ -112,7 +110,7 @@ class Explanations:
     >>> model = LogisticRegression(max_iter=1000).fit(X, y)
     >>> explanations = lime_importance(model, X, random_state=0).explanations
     >>> explanations
-    <Explanations of 150 rows: 4 features, 3 outputs, engine 'shared', 8192 samples>
+    <Explanations of 150 rows: 4 features, 3 outputs, engine 'pooled', 8192 samples>
     >>> explanations.class_importances().argmax(axis=1).tolist()
     [2, 2, 2]
     """
@@ -136,7 +134,6 @@ class Explanations:
     kernel_width: float
     num_features: int | None
     num_samples: int
-    effective_sample_size: float
     effects: tuple[Effects, ...] = ()
     values: str = "weights"
 
@@ -179,7 +176,6 @@ class Explanations:
             codes=joined("codes"),
             num_samples=max(part.num_samples for part in parts),
             effects=sum((part.effects for part in parts), ()),
-            effective_sample_size=float(np.mean([part.effective_sample_size for part in parts])),
         )
 
     def __len__(self) -> int:
@@ -543,7 +539,7 @@ class Explanations:
         Raises
         ------
         AttributeError
-            If the engine was not "pairwise".
+            If the engine was not "pooled".
         """
         return self._interaction_strength()[0]
 
@@ -562,7 +558,7 @@ class Explanations:
         Raises
         ------
         AttributeError
-            If the engine was not "pairwise".
+            If the engine was not "pooled".
         """
         shares = np.mean([variance_split(effects) for effects in self._effects()], axis=0)
         return dict(zip(("main", "pairs", "higher", "within"), shares, strict=True))
@@ -583,7 +579,7 @@ class Explanations:
         Raises
         ------
         AttributeError
-            If the engine was not "pairwise".
+            If the engine was not "pooled".
         """
         strength, sem = self._interaction_strength()
         first, second = np.triu_indices(len(strength), 1)
@@ -618,7 +614,7 @@ class Explanations:
         Raises
         ------
         AttributeError
-            If the engine was not "pairwise".
+            If the engine was not "pooled".
         ValueError
             If the table has no such columns or they are the same, or the model no such output.
         """
@@ -639,7 +635,7 @@ class Explanations:
     def _effects(self) -> tuple[Effects, ...]:
         if not self.effects:
             raise AttributeError(
-                f"Interactions come with engine='pairwise'. Got engine={self.engine!r} instead."
+                f"Interactions come with engine='pooled'. Got engine={self.engine!r} instead."
             )
         return self.effects
 

@@ -1,6 +1,6 @@
 """LIME importances of a fitted model."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from numbers import Integral, Real
 from typing import Any
 
@@ -15,9 +15,8 @@ from sklearn.utils._param_validation import (
     validate_params,
 )
 
-from ._engines.engines import ENGINES
+from ._engines import ENGINES
 from ._explainer import Settings, explain
-from ._explanations import Explanations
 from ._model.response import RESPONSE_METHODS
 from ._neighborhood.sampler import DISCRETIZERS
 from ._statistics.aggregations import AGGREGATIONS
@@ -35,15 +34,13 @@ PARAMETERS: dict[str, list[Any]] = {
     "categorical_features": [StrOptions({"from_dtype"}), "array-like", callable, None],
     "discretizer": [StrOptions(set(DISCRETIZERS)), Interval(Integral, 2, None, closed="left")],
     "num_samples": [StrOptions({"auto"}), Interval(Integral, 2, None, closed="left")],
-    "kernel_width": [Interval(Real, 0, None, closed="neither"), None],
+    "kernel_width": [Interval(Real, 0, None, closed="neither"), StrOptions({"lime"})],
     "model_regressor": [HasMethods(["fit", "predict"]), None],
     "num_features": [Interval(Integral, 1, None, closed="left"), None],
     "values": [StrOptions({"weights", "contributions"})],
-    "feature_groups": [dict, None],
     "aggregation": [StrOptions(set(AGGREGATIONS)), callable],
-    "engine": [StrOptions({"auto", *ENGINES})],
+    "engine": [StrOptions(set(ENGINES))],
     "tol": [Interval(Real, 0, None, closed="neither"), None],
-    "max_num_samples": [Interval(Integral, 2, None, closed="left")],
     "n_jobs": [Integral, None],
     "random_state": ["random_state"],
     "verbose": ["verbose"],
@@ -58,7 +55,6 @@ PARAMETERS: dict[str, list[Any]] = {
         "y": ["array-like", None],
         "sample_weight": ["array-like", None],
         **PARAMETERS,
-        "kernel_width": ["array-like", *PARAMETERS["kernel_width"]],
     },
     prefer_skip_nested_validation=True,
 )
@@ -75,19 +71,17 @@ def lime_importance(
     categorical_features: Any = "from_dtype",
     discretizer: str | int = "quartile",
     num_samples: str | int = "auto",
-    kernel_width: float | Sequence[float] | None = None,
+    kernel_width: float | str = "lime",
     model_regressor: Any = None,
     num_features: int | None = None,
     values: str = "weights",
-    feature_groups: dict[Any, Any] | None = None,
     aggregation: str | Callable[..., Any] = "mean_abs",
-    engine: str = "auto",
+    engine: str = "pooled",
     tol: float | None = None,
-    max_num_samples: int = 2**17,
     n_jobs: int | None = None,
     random_state: Any = None,
     verbose: int = 0,
-) -> Bunch | list[Bunch]:
+) -> Bunch:
     r"""LIME importances of the columns of X for a fitted model.
 
     Every row is explained by LIME; an importance is the mean size of the rows' weights. All rows
@@ -127,40 +121,33 @@ def lime_importance(
         ("entropy", lime's). An int is a number of equally frequent bins. Missing values are a bin
         of their own.
     num_samples : "auto" or int, default="auto"
-        Rows that the model predicts: in all for the engines "shared" (8192) and "pairwise" (8192),
-        for each explained row for "local" (1024) and "lime" (5000). Best at a power of two.
-    kernel_width : float or sequence of float, default=None
-        Width of the kernel over the number of columns outside the row's own bins. None is lime's
-        ``0.75 * sqrt(n_features)``, which is so wide that interactions are hardly seen. With a
-        sequence, the result is a list with one Bunch for each width, all from the same pool.
+        Rows that the model predicts: in all for the engine "pooled" (8192), for each explained row
+        for "local" (1024) and "lime" (5000). Best at a power of two.
+    kernel_width : float or "lime", default="lime"
+        Width of the kernel over the number of columns outside the row's own bins. "lime" is
+        ``0.75 * sqrt(n_features)``, which is so wide that interactions are hardly seen.
     model_regressor : estimator, default=None
-        Linear model with `sample_weight` and `coef_`, fitted to each row's neighbourhood in place
-        of the closed form; lime's is ``Ridge(alpha=1)``. Engines "shared" and "lime" only.
+        With engine "lime": lime's linear model, with `sample_weight` and `coef_`; None is
+        ``Ridge(alpha=1)``. Other engines need none.
     num_features : int, default=None
         Keep the largest weights of each row only, and set the others to 0. None keeps all.
     values : {"weights", "contributions"}, default="weights"
         LIME weights, or contributions: the weight times 1 less the training frequency of the row's
         own bin. Contributions are on one scale for columns of all kinds; for an additive model
         they are SHAP values (up to the variation inside bins).
-    feature_groups : dict, default=None
-        Name of a group -> its columns, by name or number: columns that are one thing, such as the
-        dummies of a category. See :meth:`Explanations.group_importances`.
     aggregation : str or callable, default="mean_abs"
         How the rows' weights become importances: "mean_abs", "rms", "median_abs", "max_abs",
         "mean", "sum", "splime", "normlime", "homogeneity", "frequency", or a function from a matrix
         (n_explained, n_features) to (n_features,).
-    engine : {"auto", "shared", "pairwise", "local", "lime"}, default="auto"
-        "shared": one pool of rows for all explanations. "pairwise": main effects and interactions
-        of all pairs from one pool, for any kernel width. "local": a neighbourhood for each row.
-        "lime": the lime package, row by row. "auto": shared while the kernel leaves at least 10 %
-        of a pool effective, else pairwise.
+    engine : {"pooled", "local", "lime"}, default="pooled"
+        "pooled": main effects and interactions of all pairs from one pool of rows, and from them
+        the weights of any row at any kernel width. "local": a neighbourhood for each row. "lime":
+        the lime package, row by row.
     tol : float, default=None
         Double the samples until the largest standard error (of the neighbourhood) is at most `tol`
-        times the range of the importances, the criterion of SAGE, from 128 samples on at the least.
-        The engines with a shared pool keep the rows that they have; "lime" does not know its error
-        and refuses. None takes `num_samples`.
-    max_num_samples : int, default=2**17
-        Where doubling stops, with a ConvergenceWarning.
+        times the range of the importances, the criterion of SAGE, from 128 samples on at the least
+        and to 131,072 at most, with a ConvergenceWarning there. The engine "pooled" keeps the rows
+        that it has; "lime" does not know its error and refuses. None takes `num_samples`.
     n_jobs : int, default=None
         Workers, in the convention of joblib, over the rows explained (and the folds).
     random_state : int, RandomState instance or None, default=None
@@ -171,7 +158,7 @@ def lime_importance(
     Returns
     -------
     result : :class:`~sklearn.utils.Bunch`
-        With these attributes; a list of such results for several widths.
+        With these attributes.
 
         importances_mean : ndarray of shape (n_features,)
             The importances.
@@ -183,8 +170,6 @@ def lime_importance(
             Size of each row's weights, free of the neighbourhood's noise on average.
         explanations : Explanations
             The weights of every row, and all that goes with them.
-        group_importances : dict
-            Name of a group -> importance. Only with `feature_groups`.
 
     Raises
     ------
@@ -196,9 +181,9 @@ def lime_importance(
     sklime.exceptions.LowFidelityWarning
         If a wide kernel sees too little of the model.
     sklime.exceptions.HigherOrderWarning
-        If the engine "pairwise" leaves much of the model out.
+        If the engine "pooled" leaves much of the model out.
     sklearn.exceptions.ConvergenceWarning
-        If `max_num_samples` is too few for `tol`.
+        If 131,072 samples are too few for `tol`.
 
     See Also
     --------
@@ -242,44 +227,25 @@ def lime_importance(
         model_regressor=model_regressor,
         num_features=num_features,
         values=values,
-        feature_groups=feature_groups,
         aggregation=aggregation,
         engine=engine,
         tol=tol,
-        max_num_samples=max_num_samples,
         n_jobs=n_jobs,
         random_state=random_state,
         verbose=verbose,
     )
-    rows = {"training_data": training_data, "sample_weight": sample_weight}
-    results = [
-        as_bunch(explanations, aggregation, labels, feature_groups)
-        for explanations in explain(estimator, X, y, settings, **rows)
-    ]
-    return results[0] if kernel_width is None or np.ndim(kernel_width) == 0 else results
-
-
-def as_bunch(
-    explanations: Explanations,
-    aggregation: str | Callable[..., Any],
-    labels: str | ArrayLike,
-    feature_groups: dict[Any, Any] | None,
-) -> Bunch:
-    """The importances of explanations, as :func:`lime_importance` returns them."""
+    explanations = explain(
+        estimator, X, y, settings, training_data=training_data, sample_weight=sample_weight
+    )
     magnitudes = explanations.magnitudes(labels)
     estimate = explanations.estimate(aggregation, labels)
-    result = Bunch(
+    return Bunch(
         importances_mean=estimate.values,
         importances_std=row_spread(magnitudes, explanations.sample_weight),
         importances_sem=estimate.sem,
         importances=magnitudes.T,
         explanations=explanations,
     )
-    if feature_groups is not None:
-        result.group_importances = explanations.group_importances(
-            feature_groups, aggregation, labels
-        )
-    return result
 
 
 def row_spread(

@@ -34,11 +34,10 @@ from sklearn.utils.validation import (
     has_fit_parameter,
 )
 
-from ._callbacks import CallbackSupportMixin, Task
-from ._engines.engines import over_workers
+from ._engines import over_workers
 from ._explainer import Settings, explain
 from ._explanations import Explanations
-from ._importance import PARAMETERS, row_spread
+from ._importance import PARAMETERS
 from ._model.response import class_values
 from ._tables.table import Table
 
@@ -84,7 +83,7 @@ class _MirrorsSampleWeight:
         return fit
 
 
-class LimeImportanceWrapper(CallbackSupportMixin, MetaEstimatorMixin, BaseEstimator):
+class LimeImportanceWrapper(MetaEstimatorMixin, BaseEstimator):
     r"""Meta-estimator with feature_importances_ from LIME weights.
 
     Fits the inner estimator, explains rows of the training table (or each fold's held-out rows) by
@@ -119,39 +118,33 @@ class LimeImportanceWrapper(CallbackSupportMixin, MetaEstimatorMixin, BaseEstima
         ("entropy", lime's). An int is a number of equally frequent bins. Missing values are a bin
         of their own.
     num_samples : "auto" or int, default="auto"
-        Rows that the model predicts: in all for the engines "shared" (8192) and "pairwise" (8192),
-        for each explained row for "local" (1024) and "lime" (5000). Best at a power of two.
-    kernel_width : float, default=None
-        Width of the kernel over the number of columns outside the row's own bins. None is lime's
+        Rows that the model predicts: in all for the engine "pooled" (8192), for each explained row
+        for "local" (1024) and "lime" (5000). Best at a power of two.
+    kernel_width : float or "lime", default="lime"
+        Width of the kernel over the number of columns outside the row's own bins. "lime" is
         ``0.75 * sqrt(n_features)``, which is so wide that interactions are hardly seen.
     model_regressor : estimator, default=None
-        Linear model with `sample_weight` and `coef_`, fitted to each row's neighbourhood in place
-        of the closed form; lime's is ``Ridge(alpha=1)``. Engines "shared" and "lime" only.
+        With engine "lime": lime's linear model, with `sample_weight` and `coef_`; None is
+        ``Ridge(alpha=1)``. Other engines need none.
     num_features : int, default=None
         Keep the largest weights of each row only, and set the others to 0. None keeps all.
     values : {"weights", "contributions"}, default="weights"
         LIME weights, or contributions: the weight times 1 less the training frequency of the row's
         own bin. Contributions are on one scale for columns of all kinds; for an additive model
         they are SHAP values (up to the variation inside bins).
-    feature_groups : dict, default=None
-        Name of a group -> its columns, by name or number: columns that are one thing, such as the
-        dummies of a category. See :meth:`Explanations.group_importances`.
     aggregation : str or callable, default="mean_abs"
         How the rows' weights become importances: "mean_abs", "rms", "median_abs", "max_abs",
         "mean", "sum", "splime", "normlime", "homogeneity", "frequency", or a function from a matrix
         (n_explained, n_features) to (n_features,).
-    engine : {"auto", "shared", "pairwise", "local", "lime"}, default="auto"
-        "shared": one pool of rows for all explanations. "pairwise": main effects and interactions
-        of all pairs from one pool, for any kernel width. "local": a neighbourhood for each row.
-        "lime": the lime package, row by row. "auto": shared while the kernel leaves at least 10 %
-        of a pool effective, else pairwise.
+    engine : {"pooled", "local", "lime"}, default="pooled"
+        "pooled": main effects and interactions of all pairs from one pool of rows, and from them
+        the weights of any row at any kernel width. "local": a neighbourhood for each row. "lime":
+        the lime package, row by row.
     tol : float, default=None
         Double the samples until the largest standard error (of the neighbourhood) is at most `tol`
-        times the range of the importances, the criterion of SAGE, from 128 samples on at the least.
-        The engines with a shared pool keep the rows that they have; "lime" does not know its error
-        and refuses. None takes `num_samples`.
-    max_num_samples : int, default=2**17
-        Where doubling stops, with a ConvergenceWarning.
+        times the range of the importances, the criterion of SAGE, from 128 samples on at the least
+        and to 131,072 at most, with a ConvergenceWarning there. The engine "pooled" keeps the rows
+        that it has; "lime" does not know its error and refuses. None takes `num_samples`.
     n_jobs : int, default=None
         Workers, in the convention of joblib, over the rows explained (and the folds).
     random_state : int, RandomState instance or None, default=None
@@ -165,32 +158,11 @@ class LimeImportanceWrapper(CallbackSupportMixin, MetaEstimatorMixin, BaseEstima
         The inner estimator, fitted to all rows.
     feature_importances_ : ndarray of shape (n_features,)
         Importances, in units of the response; with `cv`, the mean over folds.
-    feature_importances_std_ : ndarray of shape (n_features,)
-        Standard deviation of the weights' sizes over the rows explained.
     feature_importances_sem_ : ndarray of shape (n_features,)
         Standard error of the importances, from the neighbourhood (which engine "lime" cannot tell)
         and the rows explained.
-    class_importances_ : ndarray of shape (n_outputs, n_features)
-        Importances for each class (or output) by itself.
-    signed_importances_ : ndarray of shape (n_features,)
-        Mean weights with their signs, of the second of two classes or of `labels`: whether more of
-        a column goes with more of the response is for its bins to say, see
-        :meth:`Explanations.direction`. Not there for `labels="all"` of more classes, whose
-        weights sum to 0.
-    sign_shares_ : ndarray of shape (n_features,)
-        Share of the rows explained that have the more common sign. Where
-        `signed_importances_` is.
-    noise_floor_ : ndarray of shape (n_features,)
-        Mean size that the weights of a useless column would show by chance, before the correction.
-        An importance below it is hard to tell from 0. NaN with a single replicate (engine "lime").
-    group_importances_ : dict
-        Name of a group -> importance. Only with `feature_groups`.
     explanations_ : Explanations
         The weights of every row, and all that goes with them.
-    engine_ : str
-        The engine that was taken.
-    n_samples_ : int
-        Samples taken: `num_samples`, or what `tol` asked for (the most of any fold).
     estimators_ : list of estimators
         The folds' models. Only with `cv`.
     fold_importances_ : ndarray of shape (n_folds, n_features)
@@ -211,9 +183,6 @@ class LimeImportanceWrapper(CallbackSupportMixin, MetaEstimatorMixin, BaseEstima
     -----
     An importance is :math:`\frac{1}{n} \sum_i |\beta_{ij}|` by default, freed of the upward bias
     that the noise of :math:`\beta` gives it. For several classes it is half the sum over them.
-
-    With scikit-learn 1.9 or newer, callbacks set by `set_callbacks` hear of the wrapper's tasks,
-    "fit-estimator" and "explain", and of those of an inner estimator that supports callbacks.
 
     References
     ----------
@@ -254,15 +223,13 @@ class LimeImportanceWrapper(CallbackSupportMixin, MetaEstimatorMixin, BaseEstima
         categorical_features: Any = "from_dtype",
         discretizer: str | int = "quartile",
         num_samples: str | int = "auto",
-        kernel_width: float | None = None,
+        kernel_width: float | str = "lime",
         model_regressor: Any = None,
         num_features: int | None = None,
         values: str = "weights",
-        feature_groups: dict[Any, Any] | None = None,
         aggregation: str | Callable[..., Any] = "mean_abs",
-        engine: str = "auto",
+        engine: str = "pooled",
         tol: float | None = None,
-        max_num_samples: int = 2**17,
         n_jobs: int | None = None,
         random_state: Any = None,
         verbose: int = 0,
@@ -279,11 +246,9 @@ class LimeImportanceWrapper(CallbackSupportMixin, MetaEstimatorMixin, BaseEstima
         self.model_regressor = model_regressor
         self.num_features = num_features
         self.values = values
-        self.feature_groups = feature_groups
         self.aggregation = aggregation
         self.engine = engine
         self.tol = tol
-        self.max_num_samples = max_num_samples
         self.n_jobs = n_jobs
         self.random_state = random_state
         self.verbose = verbose
@@ -327,37 +292,30 @@ class LimeImportanceWrapper(CallbackSupportMixin, MetaEstimatorMixin, BaseEstima
         if sample_weight is not None:  # some estimators take negative ones in silence
             _check_sample_weight(sample_weight, X, ensure_non_negative=True)
         routed = self._route_fit(sample_weight, fit_params)
-        task = Task.of_fit(self, n_parts=2)
-        with task.run(X, y):
-            estimator = clone(self.estimator)
-            with task.part("fit-estimator").run(X, y, estimator):
-                estimator.fit(X, y, **routed.estimator.fit)
-            if (n_samples := _num_samples(X)) < 2:
-                raise ValueError(
-                    f"Found array with {n_samples} sample(s) (shape={np.shape(X)}) while a minimum "
-                    f"of 2 is required by {type(self).__name__}."
-                )
-            folds = self._explain_folds(estimator, X, y, sample_weight, routed, task)
+        estimator = clone(self.estimator)
+        estimator.fit(X, y, **routed.estimator.fit)
+        if (n_samples := _num_samples(X)) < 2:
+            raise ValueError(
+                f"Found array with {n_samples} sample(s) (shape={np.shape(X)}) while a minimum "
+                f"of 2 is required by {type(self).__name__}."
+            )
+        folds = self._explain_folds(estimator, X, y, sample_weight, routed)
         self._keep(estimator, X, folds)
         return self
 
     def _explain_folds(
-        self, estimator: Any, X: Any, y: Any, sample_weight: Any, routed: Bunch, task: Task
+        self, estimator: Any, X: Any, y: Any, sample_weight: Any, routed: Bunch
     ) -> list["_Fold"]:
         """Explain the fitted estimator or, with `cv`, the models of the folds."""
         settings = Settings(**{name: getattr(self, name) for name in PARAMETERS})
         if self.cv is None:
-            with task.part("explain").run(X, y):
-                return [_explain(estimator, X, y, sample_weight, settings)]
+            return [_explain(estimator, X, y, sample_weight, settings)]
         classes = class_values(estimator, self.response_method, X)
         if y is not None and not hasattr(y, "shape"):
             y = np.asarray(y)  # a list, or what is only array-like, has no rows to take
         cv = check_cv(self.cv, y, classifier=is_classifier(estimator))
         splits = list(cv.split(X, y, **routed.splitter.split))
         seeds = check_random_state(self.random_state).randint(2**31 - 1, size=len(splits))
-        explaining = task.part("explain", max_subtasks=len(splits), sequential_subtasks=False)
-        # The folds' tasks are made here: workers must not change what they are sent.
-        tasks = [explaining.part("fit-fold", task_id=i) for i in range(len(splits))]
         jobs = [
             partial(
                 _fit_and_explain,
@@ -368,30 +326,20 @@ class LimeImportanceWrapper(CallbackSupportMixin, MetaEstimatorMixin, BaseEstima
                 routed.estimator.fit,
                 train,
                 replace(settings, random_state=int(seed), n_jobs=1),
-                task=fold,
                 candidates=test,
                 classes=classes,
             )
-            for (train, test), seed, fold in zip(splits, seeds, tasks, strict=True)
+            for (train, test), seed in zip(splits, seeds, strict=True)
         ]
-        with explaining.run(X, y):
-            return over_workers(self.n_jobs, jobs)
+        return over_workers(self.n_jobs, jobs)
 
     def _keep(self, estimator: Any, X: Any, folds: list["_Fold"]) -> None:
         """Set every fitted attribute, now that nothing can fail any more."""
         table = Table(X)
         explanations = Explanations.concatenate([fold.explanations for fold in folds], table)
-        magnitudes = explanations.magnitudes(self.labels)
         importances = np.array([fold.importances for fold in folds])
         errors = np.array([fold.errors for fold in folds])
-        for name in (
-            "feature_names_in_",
-            "estimators_",
-            "fold_importances_",
-            "group_importances_",
-            "signed_importances_",
-            "sign_shares_",
-        ):
+        for name in ("feature_names_in_", "estimators_", "fold_importances_"):
             self.__dict__.pop(name, None)  # of an earlier fit with other settings
         self.estimator_ = estimator
         self.n_features_in_ = getattr(estimator, "n_features_in_", table.n_columns)
@@ -400,24 +348,10 @@ class LimeImportanceWrapper(CallbackSupportMixin, MetaEstimatorMixin, BaseEstima
         if self.cv is not None:
             self.estimators_ = [fold.estimator for fold in folds]
             self.fold_importances_ = importances
-        if self.feature_groups is not None:
-            self.group_importances_ = {
-                name: float(np.mean([fold.groups[name] for fold in folds]))
-                for name in self.feature_groups
-            }
         self.explanations_ = explanations
-        self.engine_ = explanations.engine
-        self.n_samples_ = explanations.num_samples
         self.feature_importances_ = importances.mean(axis=0)
-        self.feature_importances_std_ = row_spread(magnitudes, explanations.sample_weight)
         # Folds have other rows and neighbourhoods of their own, so their errors are independent.
         self.feature_importances_sem_ = np.sqrt((errors**2).sum(axis=0)) / len(folds)
-        self.class_importances_ = np.mean(
-            [fold.explanations.class_importances(self.aggregation) for fold in folds], axis=0
-        )
-        self.noise_floor_ = explanations.noise_floor(self.labels)
-        if explanations.has_direction(self.labels):
-            self.signed_importances_, self.sign_shares_ = explanations.direction(self.labels)
         if not self.feature_importances_.any():
             warnings.warn(
                 "All importances are 0: the response does not change with any column. "
@@ -624,18 +558,15 @@ class _Fold:
     explanations: Explanations
     importances: NDArray[np.float64]
     errors: NDArray[np.float64]
-    groups: dict[Any, float]
 
 
 def _explain(
     estimator: Any, X: Any, y: Any, sample_weight: Any, settings: Settings, **rows: Any
 ) -> _Fold:
     """Explain rows of X for a fitted estimator."""
-    (explanations,) = explain(estimator, X, y, settings, sample_weight=sample_weight, **rows)
-    chosen = settings.aggregation, settings.labels
-    estimate = explanations.estimate(*chosen)
-    groups = explanations.group_importances(settings.feature_groups or {}, *chosen)
-    return _Fold(estimator, explanations, estimate.values, estimate.sem, groups)
+    explanations = explain(estimator, X, y, settings, sample_weight=sample_weight, **rows)
+    estimate = explanations.estimate(settings.aggregation, settings.labels)
+    return _Fold(estimator, explanations, estimate.values, estimate.sem)
 
 
 def _fit_and_explain(
@@ -646,12 +577,10 @@ def _fit_and_explain(
     fit_params: dict[str, Any],
     train: NDArray[np.intp],
     settings: Settings,
-    task: Task,
     **rows: Any,
 ) -> _Fold:
     """Fit an estimator to the training rows of a fold and explain its held-out ones."""
     X_train = Table(X).take(train)  # in the format of X, a COO matrix included
     y_train = None if y is None else _safe_indexing(y, train)
-    with task.run(X_train, y_train, estimator):
-        estimator.fit(X_train, y_train, **_check_method_params(X, fit_params, indices=train))
+    estimator.fit(X_train, y_train, **_check_method_params(X, fit_params, indices=train))
     return _explain(estimator, X, y, sample_weight, settings, **rows)

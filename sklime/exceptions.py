@@ -21,7 +21,7 @@ class LowFidelityWarning(UserWarning):
 class HigherOrderWarning(UserWarning):
     """Much of the response comes from interactions of three columns or more.
 
-    Given by the engine "pairwise" when they are more than a quarter of the response's variance.
+    Given by the engine "pooled" when they are more than a quarter of the response's variance.
 
     See Also
     --------

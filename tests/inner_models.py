@@ -20,7 +20,7 @@ from sklearn.utils.validation import has_fit_parameter
 
 from sklime import LimeImportanceWrapper
 
-ENGINES = ["shared", "pairwise", "local", "lime"]
+ENGINES = ["pooled", "local", "lime"]
 METHODS = ("predict", "predict_proba", "predict_log_proba", "decision_function")
 
 CLASSIFIERS = [

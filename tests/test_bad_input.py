@@ -204,7 +204,7 @@ def test_bad_input_is_refused_and_changes_nothing(name, cv, fitted):
         everything = np.arange(len(y))
         cv = [(everything, everything)] * 2
     wrapper = LimeImportanceWrapper(
-        DecisionTreeRegressor(random_state=0), num_samples=64, random_state=0
+        DecisionTreeRegressor(random_state=0), num_samples=128, random_state=0
     )
     if fitted:
         wrapper.fit(*good())

@@ -53,7 +53,7 @@ FORMS = {
 }
 
 
-@pytest.mark.parametrize("engine", ["shared", "pairwise", "local"])
+@pytest.mark.parametrize("engine", ["pooled", "local"])
 def test_every_form_declares_the_same_columns(engine):
     X, _ = coded(100)
     frame = pd.DataFrame(X, columns=NAMES)

@@ -188,7 +188,7 @@ class Recorder(RegressorMixin, BaseEstimator):
 
 
 @pytest.mark.parametrize("cv", [None, 2])
-@pytest.mark.parametrize("engine", ["shared", "pairwise", "local", "lime"])
+@pytest.mark.parametrize("engine", ["pooled", "local", "lime"])
 @pytest.mark.parametrize("library", EVERY_DTYPE)
 def test_the_model_is_asked_in_the_schema_it_was_fitted_on(library, engine, cv):
     X = EVERY_DTYPE[library]()
@@ -203,7 +203,7 @@ def test_the_model_is_asked_in_the_schema_it_was_fitted_on(library, engine, cv):
     assert wrapper.explanations_.feature_names.tolist() == list(names)
 
 
-@pytest.mark.parametrize("engine", ["shared", "pairwise", "local"])
+@pytest.mark.parametrize("engine", ["pooled", "local"])
 def test_the_same_table_has_the_same_importances_in_every_library(engine):
     def importances(X):
         return lime_importance(

@@ -7,7 +7,6 @@ import pandas as pd
 import pytest
 from numpy.testing import assert_allclose
 from sklearn.datasets import load_iris
-from sklearn.feature_selection import RFE
 from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
@@ -36,7 +35,7 @@ def coloured(n_rows=300):
 GROUPS = {"colour": list(EFFECTS), "size": ["size"]}
 
 
-@pytest.mark.parametrize("engine", ["shared", "pairwise", "local"])
+@pytest.mark.parametrize("engine", ["pooled", "local"])
 @pytest.mark.parametrize("values", ["weights", "contributions"])
 def test_dummy_columns_have_the_contributions_of_their_category(values, engine):
     X, dummies, y = coloured()
@@ -44,7 +43,6 @@ def test_dummy_columns_have_the_contributions_of_their_category(values, engine):
         LinearRegression().fit(dummies, y),
         dummies,
         values=values,
-        feature_groups=GROUPS,
         engine=engine,
         max_samples=None,
         random_state=0,
@@ -52,7 +50,8 @@ def test_dummy_columns_have_the_contributions_of_their_category(values, engine):
     # The effect of the row's colour less the mean effect: its SHAP value.
     effect = X["colour"].map(EFFECTS)
     expected = np.abs(effect - effect.mean()).mean()
-    assert_allclose(result.group_importances["colour"], expected, rtol=0.02)
+    found = result.explanations.group_importances(GROUPS)
+    assert_allclose(found["colour"], expected, rtol=0.02)
     # The mean sizes of the dummies alone add up to much more.
     dummy_sizes = result.explanations.importances()[:4]
     assert dummy_sizes.sum() > 1.3 * expected
@@ -68,26 +67,27 @@ def test_a_category_behind_an_encoder_equals_the_group_of_its_dummies():
     outside = lime_importance(
         pipeline[-1],
         encoder.fit_transform(X[["colour"]]),
-        feature_groups={"colour": [0, 1, 2, 3]},
         max_samples=None,
         random_state=0,
     )
-    assert_allclose(outside.group_importances["colour"], inside.importances_mean[0], rtol=0.02)
+    outside = outside.explanations.group_importances({"colour": [0, 1, 2, 3]})
+    assert_allclose(outside["colour"], inside.importances_mean[0], rtol=0.02)
 
 
 def test_a_group_is_the_sum_of_signed_contributions():
     X, y = load_iris(return_X_y=True, as_frame=True)
     groups = {"petal": [2, 3], "sepal": X.columns[:2], 7: [True, False, False, True], "one": [1]}
-    params = {"feature_groups": groups, "max_samples": None, "random_state": 0}
+    params = {"max_samples": None, "random_state": 0}
     result = lime_importance(LogisticRegression(max_iter=500).fit(X, y), X, **params)
     explanations = result.explanations
     outside = 1 - explanations.bins.own_probabilities(explanations.codes)
     contributions = explanations.weights * outside[..., None]
-    assert list(result.group_importances) == list(groups)
+    found = explanations.group_importances(groups)
+    assert list(found) == list(groups)
     for name, columns in (("petal", [2, 3]), ("sepal", [0, 1]), (7, [0, 3]), ("one", [1])):
         plain = 0.5 * np.abs(contributions[:, columns].sum(axis=1)).sum(axis=1).mean()
         # Without the noise of the neighbourhood, which is little.
-        assert_allclose(result.group_importances[name], plain, rtol=0.01)
+        assert_allclose(found[name], plain, rtol=0.01)
         for aggregation, labels in (("rms", "all"), ("mean_abs", [2]), ("max_abs", "predicted")):
             importances = explanations.group_importances(groups, aggregation, labels)
             assert isinstance(importances[name], float)
@@ -99,8 +99,9 @@ def test_a_group_is_the_sum_of_signed_contributions():
     single = lime_importance(
         LogisticRegression(max_iter=500).fit(X, y), X, values="contributions", **params
     )
-    assert_allclose(single.group_importances["one"], single.importances_mean[1], rtol=1e-12)
-    assert_allclose(single.group_importances["petal"], result.group_importances["petal"])
+    by_group = single.explanations.group_importances(groups)
+    assert_allclose(by_group["one"], single.importances_mean[1], rtol=1e-12)
+    assert_allclose(by_group["petal"], found["petal"])
 
 
 def test_opposite_columns_cancel_in_a_group():
@@ -109,35 +110,21 @@ def test_opposite_columns_cancel_in_a_group():
     model = LinearRegression()
     model.fit(X, x[:, 0])
     model.coef_ = np.array([1.0, -1.0])
-    result = lime_importance(
-        model, X, feature_groups={"both": [0, 1]}, max_samples=None, random_state=0
-    )
+    result = lime_importance(model, X, values="weights", max_samples=None, random_state=0)
     assert result.importances_mean.min() > 1
-    assert result.group_importances["both"] < 0.05
+    assert result.explanations.group_importances({"both": [0, 1]})["both"] < 0.05
 
 
 @pytest.mark.parametrize("cv", [None, 3])
 def test_the_wrapper_has_importances_by_group(cv):
     _, dummies, y = coloured()
-    wrapper = LimeImportanceWrapper(
-        LinearRegression(), cv=cv, feature_groups=GROUPS, max_samples=None, random_state=0
-    ).fit(dummies, y)
+    wrapper = LimeImportanceWrapper(LinearRegression(), cv=cv, max_samples=None, random_state=0)
+    found = wrapper.fit(dummies, y).explanations_.group_importances(GROUPS)
     effect = dummies[list(EFFECTS)] @ pd.Series(EFFECTS)
     expected = np.abs(effect - effect.mean()).mean()
-    assert_allclose(wrapper.group_importances_["colour"], expected, rtol=0.02)
-    pooled = wrapper.explanations_.group_importances(GROUPS)
-    assert_allclose(list(wrapper.group_importances_.values()), list(pooled.values()), rtol=0.02)
-    assert list(wrapper.group_importances_) == ["colour", "size"]
-    wrapper.set_params(feature_groups=None).fit(dummies, y)
-    assert not hasattr(wrapper, "group_importances_")
-
-
-def test_no_groups_have_no_importances():
-    _, dummies, y = coloured()
-    model = LinearRegression().fit(dummies, y)
-    assert "group_importances" not in lime_importance(model, dummies, num_samples=64)
-    result = lime_importance(model, dummies, num_samples=64, feature_groups={})
-    assert result.group_importances == {}
+    assert_allclose(found["colour"], expected, rtol=0.02)
+    assert list(found) == ["colour", "size"]
+    assert wrapper.explanations_.group_importances({}) == {}
 
 
 def test_the_noise_of_a_useless_group_is_taken_out():
@@ -145,48 +132,29 @@ def test_the_noise_of_a_useless_group_is_taken_out():
     X = rng.normal(size=(300, 12))
     model = LinearRegression().fit(X, X[:, 0] * 3 + X[:, 1])
     groups = {"useless": list(range(2, 12))}
-    result = lime_importance(
-        model, X, feature_groups=groups, max_samples=None, num_samples=512, random_state=0
-    )
+    result = lime_importance(model, X, max_samples=None, num_samples=512, random_state=0)
     explanations = result.explanations
     outside = 1 - explanations.bins.own_probabilities(explanations.codes)[:, 2:, None]
     plain = np.abs((explanations.weights[:, 2:] * outside).sum(axis=1)).mean()
-    assert result.group_importances["useless"] < 0.5 * plain
+    assert explanations.group_importances(groups)["useless"] < 0.5 * plain
 
 
 @pytest.mark.parametrize(
     ("groups", "message"),
     [
         ({"a": ["colour"]}, "hold names of columns of X, unlike ['colour']. Got ['colour']"),
-        ({"a": [0, 5]}, "hold column numbers from -5 to 4. RFE and RFECV pass arrays with columns"),
-        ({"a": [True]}, "have one entry for each of the 5 columns. RFE and RFECV pass"),
+        ({"a": [0, 5]}, "hold column numbers from -5 to 4. Got [0, 5] instead."),
+        ({"a": [True]}, "have one entry for each of the 5 columns. Got 1 instead."),
         ({"ok": [0], "a": []}, "hold groups of at least one column. Got 'a' instead."),
         ({"a": "red"}, "hold, for each name, a mask, column numbers or column names. Got 'red'"),
         ({"a": 0}, "hold, for each name, a mask, column numbers or column names. Got 0"),
         ({"a": ["red", 0]}, "hold, for each name, a mask, column numbers or column names."),
     ],
 )
-def test_a_bad_group_is_named_before_the_model_is_asked(groups, message):
-    _, dummies, _ = coloured()
-
-    class NeverAsked:
-        def predict(self, X):
-            raise AssertionError
-
+def test_a_bad_group_is_named(groups, message):
+    _, dummies, y = coloured()
+    model = LinearRegression().fit(dummies, y)
+    explanations = lime_importance(model, dummies, num_samples=64).explanations
     expected = re.escape(f"The 'feature_groups' parameter must {message}")
     with pytest.raises(ValueError, match=expected):
-        lime_importance(NeverAsked(), dummies, feature_groups=groups)
-
-
-def test_groups_that_are_no_dict_are_refused():
-    _, dummies, y = coloured()
-    message = "'feature_groups' parameter of LimeImportanceWrapper must be an instance of 'dict'"
-    with pytest.raises(ValueError, match=message):
-        LimeImportanceWrapper(LinearRegression(), feature_groups=[["red"]]).fit(dummies, y)
-
-
-def test_recursive_elimination_says_to_group_after_the_selection():
-    _, dummies, y = coloured()
-    wrapper = LimeImportanceWrapper(LinearRegression(), feature_groups=GROUPS, num_samples=64)
-    with pytest.raises(ValueError, match=r"RFE and RFECV .* group the columns after the selection"):
-        RFE(wrapper).fit(dummies, y)
+        explanations.group_importances(groups)

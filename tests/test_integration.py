@@ -111,7 +111,7 @@ def weights_for(y):
 )
 def test_select_from_model_chooses_by_size(linear, options, chosen, inner, prefit):
     X, y = linear
-    wrapper = wrap(inner)
+    wrapper = wrap(inner, num_samples=2048)
     selector = SelectFromModel(wrapper.fit(X, y) if prefit else wrapper, prefit=prefit, **options)
     selector.fit(X, y)
     assert selector.get_support(indices=True).tolist() == chosen
@@ -239,7 +239,9 @@ def test_before_and_after_other_steps(linear):
 def test_rfe_reads_importances_through_a_pipeline(linear):
     X, y = linear
     getter = "named_steps.limeimportancewrapper.feature_importances_"
-    rfe = RFE(make_pipeline(StandardScaler(), wrap(Ridge())), importance_getter=getter)
+    rfe = RFE(
+        make_pipeline(StandardScaler(), wrap(Ridge(), num_samples=2048)), importance_getter=getter
+    )
     assert rfe.set_params(n_features_to_select=1).fit(X, y).ranking_.tolist() == [4, 3, 5, 2, 1]
 
 

@@ -97,7 +97,7 @@ def test_every_target_of_a_classifier_is_explained():
 @pytest.mark.parametrize(
     "inner", [LinearSVC(random_state=0), RidgeClassifier(), Perceptron(), PredictOnly()], ids=name
 )
-@pytest.mark.parametrize("engine", ["shared", "lime"])
+@pytest.mark.parametrize("engine", ["pooled", "lime"])
 def test_models_without_probabilities(engine, inner):
     X, y = data_for(LogisticRegression())
     y = (X[:, 0] > 0).astype(int)

@@ -16,6 +16,7 @@ from sklearn.pipeline import make_pipeline
 from threadpoolctl import threadpool_limits
 
 from .. import LimeImportanceWrapper, __version__
+from .._importance import row_spread
 from .files import Dataset, breast_cancer, read, require
 from .models import ESTIMATORS, make_estimator
 from .report import Rank, draw, render
@@ -277,7 +278,8 @@ def _compare(args: Namespace, wrapper: LimeImportanceWrapper, held_out: HeldOut)
 def _rank(wrapper: LimeImportanceWrapper, columns: Sequence[str]) -> list[Rank]:
     """All columns, the most important one first."""
     importances, sem = wrapper.feature_importances_, wrapper.feature_importances_sem_
-    std = wrapper.feature_importances_std_
+    explained = wrapper.explanations_
+    std = row_spread(explained.magnitudes(wrapper.labels), explained.sample_weight)
     return [
         Rank(rank, columns[j], float(importances[j]), float(sem[j]), float(std[j]))
         for rank, j in enumerate(np.argsort(-importances, kind="stable"), start=1)
@@ -316,7 +318,6 @@ def _settings(args: Namespace, wrapper: LimeImportanceWrapper) -> dict[str, Any]
         "engine": explanations.engine,
         "kernel width": f"{explanations.kernel_width:.4g}",
         "perturbed rows": explanations.num_samples,
-        "effective share of them": f"{explanations.effective_sample_size:.1%}",
         "rows explained": len(explanations),
     }
 

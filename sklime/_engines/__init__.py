@@ -1,1 +1,11 @@
-"""From the model's answers to LIME weights."""
+"""From the model's answers to weights: one file an engine."""
+
+from .lime import Lime
+from .local import Local
+from .pooled import Pooled
+from .weights import Engine, Reader, Surrogates
+from .workers import explain_rows, over_workers
+
+ENGINES: dict[str, type[Engine]] = {"pooled": Pooled, "local": Local, "lime": Lime}
+
+__all__ = ["ENGINES", "Engine", "Pooled", "Reader", "Surrogates", "explain_rows", "over_workers"]

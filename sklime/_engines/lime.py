@@ -6,84 +6,100 @@ into training values. So lime draws from the same law as the other engines, for 
 and none of lime's own faults in drawing values (see the README) can occur.
 """
 
-import warnings
-from typing import Any
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from lime.discretize import BaseDiscretizer
-from lime.lime_tabular import LimeTabularExplainer
 from numpy.typing import NDArray
+from sklearn.base import clone
 
 from .._model.response import Response
 from .._neighborhood.sampler import Bins, Neighborhood
-from .weights import Surrogates
+from .weights import Codes, Engine, Floats, Surrogates, drop_rounding, varies
+
+if TYPE_CHECKING:
+    from lime.lime_tabular import LimeTabularExplainer
 
 
-def lime_weights(
-    neighborhood: Neighborhood,
-    response: Response,
-    kernel_width: float,
-    num_samples: int,
-    model_regressor: Any,
-    seed: int,
-    codes: NDArray[np.unsignedinteger],
-    predictions: NDArray[np.float64],
-) -> Surrogates:
-    """LIME weights of every row of `codes`, each from its own call of lime.
+class Lime(Engine):
+    """The lime package, which has no pool: all is done when rows are explained."""
 
-    Parameters
+    NUM_SAMPLES = 5000
+    MAX_SAMPLES = 100
+    ASKS_TO_EXPLAIN = True
+
+    def grow(self, num_samples: int) -> None:
+        asked = self.neighborhood, self.response
+        self.reader = LimeReader(*asked, num_samples, self.seed, self.model_regressor)
+
+
+@dataclass(frozen=True)
+class LimeReader:
+    """It calls lime for each row.
+
+    Attributes
     ----------
     neighborhood : Neighborhood
     response : Response
-    kernel_width : float
     num_samples : int
         Rows of each neighbourhood, the explained row among them.
-    model_regressor : estimator or None
-        lime's parameter; None is its ridge regression.
     seed : int
         A row's random numbers depend on it and on the row's bins, not on the other rows.
-    codes : ndarray of shape (n_explained, n_features)
-        Bin numbers of the rows explained.
-    predictions : ndarray of shape (n_explained, n_outputs)
-        The response for the rows explained.
-
-    Returns
-    -------
-    Surrogates
-        With a single replicate.
+    model_regressor : estimator or None
+        lime's parameter; None is its ridge regression.
     """
-    explainer = _explainer(neighborhood.bins, kernel_width)
-    n_outputs = predictions.shape[1]
-    weights = np.zeros((*codes.shape, n_outputs))
-    intercepts, scores = np.zeros((2, len(codes), n_outputs))
-    for i, own in enumerate(codes):
-        state = np.random.RandomState(np.random.MT19937([seed, *own.tolist()]))
-        explainer.random_state = explainer.base.random_state = state
-        explainer.discretizer.random_state = state
-        model = _Model(neighborhood, response, predictions[i])
-        with warnings.catch_warnings():
-            # lime takes every response for probabilities, and so warns where it is none.
-            warnings.filterwarnings("ignore", message="(?s).*Prediction probabilties do not sum")
+
+    neighborhood: Neighborhood
+    response: Response
+    num_samples: int
+    seed: int
+    model_regressor: Any
+
+    @property
+    def row_bytes(self) -> float:
+        return 32 * self.neighborhood.bins.n_features * self.response.n_outputs
+
+    def explain(self, kernel_width: float, codes: Codes, predictions: Floats) -> Surrogates:
+        """LIME weights of rows, with a single replicate, each from its own call of lime."""
+        explainer = _explainer(self.neighborhood.bins, kernel_width)
+        # lime fits the one it is given, which other threads have too.
+        regressor = None if self.model_regressor is None else clone(self.model_regressor)
+        n_outputs = predictions.shape[1]
+        weights = np.zeros((*codes.shape, n_outputs))
+        intercepts, scores = np.zeros((2, len(codes), n_outputs))
+        for i, own in enumerate(codes):
+            state = np.random.RandomState(np.random.MT19937([self.seed, *own.tolist()]))
+            explainer.random_state = explainer.base.random_state = state
+            explainer.discretizer.random_state = state
+            model = _Model(self.neighborhood, self.response, predictions[i])
             explanation = explainer.explain_instance(
                 own.astype(np.float64),
                 model.predict,
-                labels=range(n_outputs),
+                labels=range(0, 2 * n_outputs, 2),
                 num_features=codes.shape[1],
-                num_samples=num_samples,
-                model_regressor=model_regressor,
+                num_samples=self.num_samples,
+                model_regressor=regressor,
             )
+            for k in range(n_outputs):
+                columns, values = zip(*explanation.as_map()[2 * k], strict=True)
+                weights[i, list(columns), k] = values
+                intercepts[i, k] = explanation.intercept[2 * k]
+            # lime keeps the score of the last output only.
+            scores[i] = model.scores(own, weights[i], intercepts[i], kernel_width)
         for k in range(n_outputs):
-            columns, values = zip(*explanation.as_map()[k], strict=True)
-            weights[i, list(columns), k] = values
-            intercepts[i, k] = explanation.intercept[k]
-        # lime keeps the score of the last output only.
-        scores[i] = model.scores(own, weights[i], intercepts[i], kernel_width)
-    # lime has the explained row itself among the perturbed ones, the only one with its level then.
-    weights[neighborhood.bins.own_probabilities(codes) == 0] = 0
-    return Surrogates(weights[None], intercepts, scores, np.full_like(scores, np.nan))
+            drop_rounding(weights[None, ..., k], intercepts[:, k])
+        # lime has the explained row itself among the perturbed ones, the only one with its level.
+        weights[self.neighborhood.bins.own_probabilities(codes) == 0] = 0
+        return Surrogates(weights[None], intercepts, scores, np.full_like(scores, np.nan))
+
+    def __getstate__(self) -> dict[str, Any]:
+        # A progress bar does not travel.
+        return vars(self) | {"response": replace(self.response, advance=None)}
 
 
-class _Places(BaseDiscretizer):
+class _Places:
     """A discretizer of bin numbers that gives back places in the columns' distributions."""
 
     def __init__(self, bins: Bins) -> None:
@@ -111,12 +127,18 @@ class _Places(BaseDiscretizer):
 
 def _explainer(bins: Bins, kernel_width: float) -> LimeTabularExplainer:
     """lime's explainer, told the frequencies of the bins instead of counting them."""
+    from lime.discretize import BaseDiscretizer
+    from lime.lime_tabular import LimeTabularExplainer
+
+    class Discretizer(_Places, BaseDiscretizer):
+        """For lime, which asks for its own type."""
+
     explainer = LimeTabularExplainer(
         np.zeros((1, bins.n_features)),
         mode="classification",
         kernel_width=kernel_width,
         feature_selection="none",
-        discretizer=_Places(bins),
+        discretizer=Discretizer(bins),
     )
     for j, share in enumerate(np.split(bins.probabilities, bins.offsets[1:-1])):
         explainer.feature_values[j] = np.arange(len(share))
@@ -140,7 +162,10 @@ class _Model:
         perturbed = self._response(self._neighborhood.table.gather(rows))
         self._codes = codes.T
         self._answer = np.vstack([self._prediction, perturbed])
-        return self._answer
+        # lime takes every response for probabilities, and warns where a row does not sum to 1: an
+        # output's negative stands beside it, and a 1 at the end.
+        pairs = np.stack([self._answer, -self._answer], axis=2).reshape(len(self._answer), -1)
+        return np.column_stack([pairs, np.ones(len(pairs))])
 
     def scores(
         self,
@@ -156,5 +181,5 @@ class _Model:
         center = np.average(self._answer, axis=0, weights=kernel)
         spread = np.average((self._answer - center) ** 2, axis=0, weights=kernel)
         error = np.average(residual**2, axis=0, weights=kernel)
-        varies = spread > 1e-20 * (1 + center**2)
-        return 1 - np.divide(error, spread, out=np.full_like(spread, np.nan), where=varies)
+        known = varies(spread, center)
+        return 1 - np.divide(error, spread, out=np.full_like(spread, np.nan), where=known)

@@ -48,6 +48,11 @@ class Response:
     advance: Callable[[int], object] | None = None
 
     @property
+    def n_outputs(self) -> int:
+        """Number of outputs."""
+        return len(self.shares)
+
+    @property
     def classes(self) -> NDArray[Any] | None:
         """Class values in the order of the outputs, if the outputs are those of one target."""
         return self.targets[0] if self.targets is not None and len(self.targets) == 1 else None

@@ -15,7 +15,6 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
-from .._memory import Store
 from .._tables.table import Table
 
 # Number of equally frequent bins; "entropy" grows a tree instead.
@@ -54,6 +53,11 @@ class Bins:
     def n_features(self) -> int:
         return len(self.cuts)
 
+    @property
+    def code_dtype(self) -> np.dtype[np.unsignedinteger]:
+        """The smallest type of bin numbers."""
+        return np.min_scalar_type(np.diff(self.offsets).max())
+
     def without_values(self) -> "Bins":
         """The bins without cuts and levels, which may be as large as the table."""
         nothing = (None,) * self.n_features
@@ -65,10 +69,8 @@ class Bins:
         A level, or a missing value, that training did not have gets the number of bins of its
         column, which is no bin: its probability is 0.
         """
-        sizes = np.diff(self.offsets)
-        shape, dtype = (table.n_rows, self.n_features), np.min_scalar_type(sizes.max())
-        codes = Store().empty(shape, dtype)
-        for j, size in enumerate(sizes):
+        codes = np.empty((table.n_rows, self.n_features), self.code_dtype)
+        for j, size in enumerate(np.diff(self.offsets)):
             codes[:, j] = np.minimum(_column_codes(table, j, self.cuts[j], self.levels[j]), size)
         return codes
 
@@ -164,7 +166,6 @@ class _Column:
         codes: NDArray[np.intp],
         weight: NDArray[np.float64] | None,
         values: NDArray[np.float64] | None,
-        store: Store,
     ) -> "_Column":
         """The column of these sorted rows, those of equal value made one if `values` are given.
 
@@ -177,9 +178,9 @@ class _Column:
             cumulative = last + 1.0 if cumulative is None else cumulative[last]
             order, codes = order[last], codes[last]
         return cls(
-            store.keep(order.astype(np.min_scalar_type(order.max()))),
-            store.keep(codes.astype(np.min_scalar_type(codes.max()))),
-            None if cumulative is None else store.keep(cumulative),
+            order.astype(np.min_scalar_type(order.max())),
+            codes.astype(np.min_scalar_type(codes.max())),
+            cumulative,
         )
 
     def draw(
@@ -226,7 +227,6 @@ class Neighborhood:
     ) -> None:
         self.table = table
         self._columns: list[_Column] = []
-        store = Store()
         cuts: list[NDArray[np.float64] | None] = []
         levels: list[list[Any] | None] = []
         missing, sizes, probabilities, units = [], [], [], []
@@ -254,7 +254,7 @@ class Neighborhood:
             count = np.bincount(codes, weights=weight, minlength=sizes[-1])
             probabilities.append(count / count.sum())
             merged = values if table.kind == "sparse" else None
-            self._columns.append(_Column.make(order, codes, weight, merged, store))
+            self._columns.append(_Column.make(order, codes, weight, merged))
         self.bins = Bins(
             tuple(cuts),
             tuple(levels),
@@ -430,16 +430,3 @@ def own_bin_odds(
     decay = max(np.exp(-0.5 / kernel_width**2), np.finfo(float).tiny)  # 0 / 0 at an unseen level
     mean = own + (1 - own) * decay
     return own / mean, mean
-
-
-def effective_sample_size(bins: Bins, kernel_width: float) -> float:
-    """Share of a shared pool that the kernel leaves effective for a typical row, in (0, 1].
-
-    For one row it is the squared mean over the mean square of the kernel weights,
-    ``prod_j (p_j + (1 - p_j) lambda)^2 / (p_j + (1 - p_j) lambda^2)``; this is its geometric mean
-    over the training rows.
-    """
-    p = bins.probabilities
-    _, mean = own_bin_odds(p, kernel_width)
-    _, mean_square = own_bin_odds(p, kernel_width / np.sqrt(2))
-    return float(np.exp(p @ (2 * np.log(mean) - np.log(mean_square))))

@@ -9,10 +9,11 @@ from numpy.typing import NDArray
 
 from .table import Table
 
-_DROPPED = "RFE and RFECV pass arrays with columns dropped: "
 _REMEDY = {
-    "categorical_features": f"{_DROPPED}use 'from_dtype' or a callable.",
-    "feature_groups": f"{_DROPPED}group the columns after the selection.",
+    "categorical_features": (
+        "RFE and RFECV pass arrays with columns dropped: use 'from_dtype' or a callable."
+    ),
+    "feature_groups": "",
 }
 _KINDS = {
     "categorical_features": (
@@ -97,4 +98,4 @@ def _kind(cell: Any) -> str:
 
 
 def _bad(parameter: str, rule: str, got: Any) -> ValueError:
-    return ValueError(f"The '{parameter}' parameter must {rule} Got {got!r} instead.")
+    return ValueError(f"The '{parameter}' parameter must {rule.strip()} Got {got!r} instead.")

@@ -336,8 +336,6 @@ def _quality(explanations: Explanations) -> str:
     else:
         fit = "R² of the rows: none, for the predictions are constant"
     made = f"engine {explanations.engine} · {explanations.num_samples} perturbed rows"
-    if explanations.engine == "shared":
-        made += f", {explanations.effective_sample_size:.0%} of them effective"
     width = f"kernel width {explanations.kernel_width:.3g}"
     return escape(" · ".join([fit, *_variance(explanations), made, width]))
 

@@ -126,7 +126,6 @@ def test_built_in_data_gives_the_wrappers_numbers(tmp_path, capsys):
     for key, attribute in (
         ("importance", wrapper.feature_importances_),
         ("sem", wrapper.feature_importances_sem_),
-        ("std", wrapper.feature_importances_std_),
     ):
         assert [float(line[key]) for line in ranking] == attribute[order].tolist()
     lines = capsys.readouterr().out.splitlines()

@@ -1,17 +1,18 @@
-"""The local engine: the shared engine's weights at any kernel width, from rows near each row."""
+"""The local engine: LIME's weights at any kernel width, from rows near each row."""
 
 import numpy as np
 import pytest
 from agreement import squared_error
-from numpy.testing import assert_allclose, assert_array_equal
-from scipy.optimize import brentq
-from scipy.stats import binom
+from numpy.testing import assert_allclose
 from sklearn.datasets import load_iris
 from sklearn.ensemble import HistGradientBoostingRegressor, RandomForestClassifier
 
-from sklime import LimeImportanceWrapper, lime_importance
+from sklime import lime_importance
 
-pytestmark = pytest.mark.filterwarnings("ignore::sklime.exceptions.LowFidelityWarning")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::sklime.exceptions.LowFidelityWarning"),
+    pytest.mark.filterwarnings("ignore::sklime.exceptions.HigherOrderWarning"),
+]
 
 
 class Function:
@@ -40,26 +41,24 @@ def by_level(X):
 
 @pytest.mark.parametrize("kernel_width", [0.7, 1.2, 3.0])
 @pytest.mark.parametrize("categories", [[], [0]])
-def test_weights_are_those_of_the_shared_engine_within_the_error(kernel_width, categories):
+def test_weights_are_those_of_the_pooled_engine_within_the_error(kernel_width, categories):
     X = normal()
     X[:, 0] = np.resize(np.arange(4.0), len(X))
     options = {"kernel_width": kernel_width, "categorical_features": categories, "max_samples": 40}
     local = explain(Function(by_level), X, num_samples=4096, **options).explanations
-    shared = explain(Function(by_level), X, engine="shared", num_samples=2**15, **options)
-    assert local.effective_sample_size == shared.explanations.effective_sample_size > 0.05
-    assert 0.3 < squared_error(local, shared.explanations) < 2
+    pooled = explain(Function(by_level), X, engine="pooled", num_samples=2**15, **options)
+    assert 0.3 < squared_error(local, pooled.explanations) < 2
 
 
-def test_weights_of_classes_are_those_of_the_shared_engine_within_the_error():
+def test_weights_of_classes_are_about_those_of_the_pooled_engine():
     X, y = load_iris(return_X_y=True)
     model = RandomForestClassifier(20, random_state=0).fit(X, y)
-    local = explain(model, X, kernel_width=1.0, num_samples=2048, max_samples=30).explanations
-    shared = explain(
-        model, X, engine="shared", kernel_width=1.0, num_samples=2**14, max_samples=30
-    ).explanations
+    options = {"kernel_width": 1.0, "max_samples": 30}
+    local = explain(model, X, num_samples=2048, **options).explanations
+    pooled = explain(model, X, engine="pooled", num_samples=2**14, **options).explanations
     assert local.weights.shape == (30, 4, 3)
     assert_allclose(local.weights.sum(axis=-1), 0, atol=1e-12)
-    assert 0.3 < squared_error(local, shared) < 2
+    assert_allclose(local.weights, pooled.weights, atol=0.03)  # higher orders too
 
 
 @pytest.mark.parametrize("kernel_width", [0.3, 1.0, 10.0])
@@ -70,7 +69,7 @@ def test_a_linear_function_has_its_slope_times_the_difference_of_means(kernel_wi
         Function(lambda X: X @ slopes), X, kernel_width=kernel_width, max_samples=30
     ).explanations
     every = explain(
-        Function(lambda X: X[:, 0]), X, engine="shared", max_samples=None, num_samples=8
+        Function(lambda X: X[:, 0]), X, engine="pooled", max_samples=None, num_samples=8
     )
     for j, slope in enumerate(slopes):
         own = explanations.codes[:, [j]] == every.explanations.codes[:, j]
@@ -116,56 +115,7 @@ def test_a_product_of_three_columns_needs_the_local_engine():
 def test_a_hundred_rows_have_a_thousand_neighbours_each():
     model, X = Function(lambda X: X[:, 0]), normal()
     explanations = explain(model, X, kernel_width=0.5).explanations
-    assert model.n_rows == 100 + 100 * 1024
+    assert model.n_rows - 100 * 1024 in (100, 101)  # one of them may be asked for twice
     assert explanations.weights.shape == (100, 5, 1)
     assert explanations.num_samples == 1024
     assert explanations.replicates.shape[0] == 4
-
-
-def test_every_width_has_neighbourhoods_of_its_own():
-    model, X = Function(lambda X: X[:, 0] * X[:, 1]), normal()
-    wide, narrow = explain(model, X, kernel_width=[2.0, 0.4], max_samples=10, num_samples=64)
-    assert model.n_rows == 10 + 2 * 10 * 64
-    alone = explain(model, X, kernel_width=0.4, max_samples=10, num_samples=64)
-    assert_array_equal(narrow.explanations.replicates, alone.explanations.replicates)
-    assert narrow.importances_mean[0] > wide.importances_mean[0]
-
-
-def effective_share(kernel_width, n_features):
-    """Squared mean of the kernel over its mean square, where all columns are cut at quartiles."""
-    outside = np.arange(n_features + 1)
-    chance = binom.pmf(outside, n_features, 3 / 4)
-    kernel = np.exp(-outside / (2 * kernel_width**2))
-    return (chance @ kernel) ** 2 / (chance @ kernel**2)
-
-
-@pytest.mark.parametrize("share", [0.05, 0.099, 0.101, 0.2])
-def test_auto_is_the_shared_engine_from_a_tenth_of_its_pool_on(share):
-    X = normal()
-    width = brentq(lambda width: effective_share(width, 5) - share, 0.2, 5)
-    explanations = explain(
-        Function(lambda X: X[:, 0]), X, engine="auto", kernel_width=width, num_samples=64
-    ).explanations
-    assert explanations.effective_sample_size == pytest.approx(share)
-    assert explanations.engine == ("shared" if share > 0.1 else "pairwise")
-
-
-@pytest.mark.parametrize(
-    ("options", "engine"),
-    [
-        ({}, "shared"),
-        ({"kernel_width": 1.0}, "shared"),
-        ({"kernel_width": 0.4}, "pairwise"),
-        ({"kernel_width": 0.4, "engine": "local"}, "local"),
-        ({"kernel_width": 0.4, "engine": "shared"}, "shared"),
-    ],
-)
-def test_auto_takes_the_shared_engine_while_a_tenth_of_its_pool_is_effective(options, engine):
-    X = normal()
-    wrapper = LimeImportanceWrapper(
-        HistGradientBoostingRegressor(max_iter=5), num_samples=64, max_samples=20, **options
-    ).fit(X, X[:, 0])
-    assert wrapper.engine_ == wrapper.explanations_.engine == engine
-    if "engine" not in options:
-        enough = wrapper.explanations_.effective_sample_size >= 0.1
-        assert enough == (engine == "shared")

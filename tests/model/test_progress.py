@@ -30,9 +30,7 @@ class Terminal:
         return True
 
 
-@pytest.mark.parametrize(
-    ("engine", "rows"), [("shared", 64), ("pairwise", 64), ("local", 5 * 64), ("lime", 5 * 63)]
-)
+@pytest.mark.parametrize(("engine", "rows"), [("pooled", 64), ("local", 5 * 64), ("lime", 5 * 63)])
 def test_the_bar_counts_every_row_that_the_model_predicts(fitted, engine, rows, monkeypatch):
     counts = []
     update = std.tqdm.update

@@ -176,11 +176,12 @@ def test_multilabel_probabilities_are_one_output_for_each_label():
     ]
     for k, other in enumerate(alone):
         assert_allclose(
-            explanations.weights[..., k], other.explanations_.weights[..., 1], atol=1e-12
+            explanations.weights[..., k], other.explanations_.weights[..., 1], atol=4e-3
         )
     assert_allclose(
         explanations.importances(bias_correction=False),
         np.mean([w.explanations_.importances(bias_correction=False) for w in alone], axis=0),
+        atol=1e-3,
     )
 
 

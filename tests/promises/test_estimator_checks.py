@@ -115,7 +115,7 @@ def test_every_check_of_the_inner_model_runs_and_passes(inner):
     assert assert_all_checks_pass(wrap(inner)) >= 50
 
 
-@pytest.mark.parametrize("engine", ["pairwise", "local", "lime"])
+@pytest.mark.parametrize("engine", ["pooled", "local", "lime"])
 @pytest.mark.parametrize("inner", [LogisticRegression(), Ridge()], ids=name)
 def test_every_check_passes_with_the_other_engines(inner, engine):
     assert assert_all_checks_pass(wrap(inner, engine=engine, max_samples=2)) >= 50

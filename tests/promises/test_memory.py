@@ -7,47 +7,23 @@ import pytest
 from sklearn import config_context
 
 from sklime import lime_importance
-from sklime._engines import engines as _engines
-from sklime._engines import weights as _surrogate
+from sklime._engines import pool
 
 MIB = 2**20
 BOUND = 64
 
 # rows, columns, outputs, and what to do with them; each takes far more memory when done at once
 CASES = {
-    "shared, many rows": (
-        (12_000, 20, 1),
-        {"engine": "shared", "kernel_width": 1.0, "num_samples": 4096, "max_samples": None},
-    ),
-    "shared, many rows, four workers": (
-        (12_000, 20, 1),
-        {"engine": "shared", "num_samples": 16_384, "max_samples": None, "n_jobs": 4},
-    ),
-    "shared, many columns": ((100, 1000, 1), {"engine": "shared", "kernel_width": 1.0}),
-    "shared, many outputs": (
-        (2200, 20, 8),
-        {"engine": "shared", "kernel_width": 1.0, "max_samples": None},
-    ),
-    "shared, more outputs": ((300, 30, 200), {"engine": "shared", "max_samples": None}),
-    "shared, many samples": ((100, 300, 1), {"engine": "shared", "num_samples": 2**17}),
-    "shared, many weighted training rows": (
-        (200_000, 40, 1),
-        {
-            "engine": "shared",
-            "num_samples": 1024,
-            "sample_weight": np.resize([1.0, 2.0], 200_000),
-        },
-    ),
-    "pairwise, many samples": ((100, 150, 1), {"engine": "pairwise", "num_samples": 2**16}),
-    "pairwise, wide": ((20, 1500, 1), {"engine": "pairwise", "num_samples": 128}),
-    "pairwise, many rows": (
+    "pooled, many rows": (
         (30_000, 40, 1),
-        {"engine": "pairwise", "num_samples": 1000, "max_samples": None},
+        {"num_samples": 1000, "max_samples": None},
     ),
-    "pairwise, many outputs": (
-        (5000, 40, 16),
-        {"engine": "pairwise", "num_samples": 1000, "max_samples": None},
+    "pooled, many rows, four workers": (
+        (30_000, 60, 1),
+        {"num_samples": 1000, "max_samples": None, "n_jobs": 4},
     ),
+    "pooled, many samples": ((100, 150, 1), {"num_samples": 2**16}),
+    "pooled, wide": ((20, 1500, 1), {"num_samples": 128}),
     "local, many rows": (
         (3000, 20, 1),
         {"engine": "local", "num_samples": 128, "max_samples": None},
@@ -71,7 +47,7 @@ CASES = {
 }
 
 # A number for each of all pairs would fit in 64 MiB.
-TIGHTER = {"pairwise, wide": 16}
+TIGHTER = {"pooled, wide": 16}
 
 
 class Linear:
@@ -109,8 +85,7 @@ def test_the_working_memory_bounds_the_peak_and_what_the_model_is_asked(case, mo
     assert peak < bound
     assert asked < bound / 2
     # the work is large enough to tell
-    monkeypatch.setattr(_surrogate, "_MOST_MEMORY", 1e12)
-    monkeypatch.setattr(_engines, "_MOST_DRAWN", 1e12)
+    monkeypatch.setattr(pool, "_MOST_DRAWN", 1e12)
     unbounded_peak, asked_at_once = explain(case, 2**11)
     assert unbounded_peak > 1.2 * BOUND
     assert asked_at_once >= 2 * asked or "columns" not in case

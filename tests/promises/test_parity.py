@@ -7,7 +7,7 @@ import pytest
 from lime.lime_tabular import LimeTabularExplainer
 from numpy.testing import assert_allclose
 from scipy.stats import norm
-from sklearn.base import BaseEstimator, RegressorMixin
+from sklearn.base import BaseEstimator, RegressorMixin, clone
 from sklearn.datasets import (
     load_breast_cancer,
     load_diabetes,
@@ -17,13 +17,12 @@ from sklearn.datasets import (
     make_friedman1,
 )
 from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
-from sklearn.linear_model import LinearRegression, LogisticRegression, Ridge
+from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from sklime import lime_importance
-from sklime._engines.weights import Pool, closed_form, fit_regressor
 
 # These tests look at what the wide kernel does not show, too.
 pytestmark = pytest.mark.filterwarnings("ignore::sklime.exceptions.LowFidelityWarning")
@@ -68,6 +67,7 @@ class Function(RegressorMixin, BaseEstimator):
 def explain(function, X, **params):
     """Explanations of a function, from a pool large enough to test against formulas."""
     params = {"num_samples": 2**14, "max_samples": 400, "random_state": 0, **params}
+    params = {"values": "weights", **params}
     return lime_importance(Function(function), X, **params).explanations
 
 
@@ -80,80 +80,87 @@ def assert_within_noise(found, expected, replicates, times=4):
 # -- lime's own rows
 
 
-def limes_own_fit(X, model, row):
-    """lime's explanation of a row, and the 0/1 code and response that it fitted."""
+def levels_of(X):
+    """The quartile of each cell, as lime has it: a table of levels, of which lime knows all."""
+    cuts = np.percentile(X, [25, 50, 75], axis=0)
+    return np.column_stack(
+        [np.searchsorted(cut, column) for cut, column in zip(cuts.T, X.T, strict=True)]
+    ).astype(float)
+
+
+def limes_own(X, model, row, state, kernel_width, num_samples):
+    """Stock lime's explanation of a row of a table of levels."""
     classifier = hasattr(model, "predict_proba")
     explainer = LimeTabularExplainer(
         X,
         mode="classification" if classifier else "regression",
+        categorical_features=list(range(X.shape[1])),
         feature_selection="none",
-        random_state=0,
+        kernel_width=kernel_width,
     )
-    seen = {}
-    fit = explainer.base.explain_instance_with_data
-
-    def spy(code, response, *args, **kwargs):
-        seen.update(code=code, response=response)
-        return fit(code, response, *args, **kwargs)
-
-    explainer.base.explain_instance_with_data = spy
-    explanation = explainer.explain_instance(
+    explainer.random_state = explainer.base.random_state = state
+    return explainer.explain_instance(
         row,
         model.predict_proba if classifier else model.predict,
         labels=range(len(model.classes_)) if classifier else (1,),
         num_features=X.shape[1],
-        num_samples=1000,
+        num_samples=num_samples,
     )
-    return explanation, seen["code"], np.asarray(seen["response"]).reshape(len(seen["code"]), -1)
 
 
+@pytest.mark.parametrize("kernel_width", ["lime", 0.8])
 @pytest.mark.parametrize("name", DATA)
-def test_exact_path_returns_limes_own_coefficients(fitted, name):
-    X, model = fitted[name]
-    n_features = X.shape[1]
-    explanation, code, response = limes_own_fit(X, model, X[7])
-    pool = Pool(code[None].astype(np.uint8), response[None])
-    own = np.ones((1, n_features), dtype=np.uint8)  # in lime's code, 1 is the row's own bin
-    bins = bins_of(np.repeat([[0], [1]], n_features, axis=1))
-    ours = fit_regressor(Ridge(alpha=1), pool, bins, 0.75 * np.sqrt(n_features), own)
-    labels = explanation.local_exp if hasattr(model, "classes_") else [1]
-    for k, label in enumerate(sorted(labels)):
-        theirs = np.zeros(n_features)
-        for column, weight in explanation.local_exp[label]:
-            theirs[column] = weight
-        assert np.abs(theirs).max() > 1e-4
-        assert_allclose(ours.replicates[0, 0, :, k], theirs, rtol=0, atol=1e-8)
-        assert_allclose(ours.intercepts[0, k], explanation.intercept[label], rtol=1e-8, atol=1e-8)
-    # lime keeps the R^2 of the label that it fitted last.
-    assert_allclose(ours.scores[0, -1], explanation.score, atol=1e-8)
+def test_engine_lime_is_stock_lime_on_the_same_rows(name, kernel_width):
+    load, model = DATA[name]
+    X, y = load(return_X_y=True)
+    X = levels_of(X)
+    model = clone(model).fit(X, y)
+    n_features, number = X.shape[1], {"kernel_width": kernel_width, "num_samples": 400}
+    rows = X[[7, 90, 120]]
+    found = lime_importance(
+        model,
+        rows,
+        training_data=X,
+        engine="lime",
+        values="weights",
+        categorical_features=list(range(n_features)),
+        max_samples=None,
+        random_state=0,
+        **number,
+    ).explanations
+    seed = int(np.random.RandomState(0).randint(np.iinfo(np.int32).max))
+    number["kernel_width"] = None if kernel_width == "lime" else kernel_width  # lime's own
+    for i, row in enumerate(rows):
+        state = np.random.RandomState(np.random.MT19937([seed, *found.codes[i].tolist()]))
+        explanation = limes_own(X, model, row, state, **number)
+        labels = explanation.local_exp if hasattr(model, "classes_") else [1]
+        for k, label in enumerate(sorted(labels)):
+            theirs = np.zeros(n_features)
+            for column, weight in explanation.local_exp[label]:
+                theirs[column] = weight
+            assert np.abs(theirs).max() > (1e-4 if kernel_width == "lime" else 0)
+            assert_allclose(found.weights[i, :, k], theirs, rtol=1e-8, atol=1e-8)
+            assert_allclose(found.intercepts[i, k], explanation.intercept[label], atol=1e-8)
+        # lime keeps the R^2 of the label that it fitted last.
+        assert_allclose(found.scores[i, -1], explanation.score, atol=1e-8)
 
 
-def bins_of(levels):
-    """Bins of a table of level numbers 0, 1, ..., which are the bin numbers then."""
-    columns = list(range(levels.shape[1]))
-    return explain(first_column, levels, categorical_features=columns, num_samples=2).bins
-
-
-def first_column(X):
-    return X[:, 0].astype(float)
-
-
-# -- the two engines
+# -- the engines
 
 
 @pytest.mark.parametrize(
     ("name", "n_rows", "num_samples", "kernel_width", "regressor"),
     [
-        ("breast_cancer", 15, 2000, None, None),
-        ("wine", 15, 2000, None, None),
-        ("diabetes", 20, 2000, None, None),
-        ("iris", 40, 2000, None, None),
+        ("breast_cancer", 15, 2000, "lime", None),
+        ("wine", 15, 2000, "lime", None),
+        ("diabetes", 20, 2000, "lime", None),
+        ("iris", 40, 2000, "lime", None),
         # lime's ridge shrinks the weights of a narrow kernel, under which few of its rows count.
         ("iris", 40, 2000, 0.6, LinearRegression()),
-        ("digits", 6, 5000, None, None),
+        ("digits", 6, 5000, "lime", None),
     ],
 )
-def test_shared_and_lime_engine_agree_within_monte_carlo_error(
+def test_pooled_and_lime_engine_agree_within_monte_carlo_error(
     fitted, name, n_rows, num_samples, kernel_width, regressor
 ):
     X, model = fitted[name]
@@ -166,6 +173,7 @@ def test_shared_and_lime_engine_agree_within_monte_carlo_error(
             training_data=X,
             engine=engine,
             max_samples=None,
+            values="weights",
             kernel_width=kernel_width,
             random_state=seed,
             **params,
@@ -174,13 +182,13 @@ def test_shared_and_lime_engine_agree_within_monte_carlo_error(
     lime = [
         explain("lime", seed, num_samples=num_samples, model_regressor=regressor) for seed in (0, 1)
     ]
-    shared = [explain("shared", seed, num_samples=8192) for seed in (0, 1)]
+    pooled = [explain("pooled", seed, num_samples=8192) for seed in (0, 1)]
     # The same goes for bins that hold next to none or next to all of the rows.
-    own = shared[0].explanations.bins.own_probabilities(shared[0].explanations.codes)
+    own = pooled[0].explanations.bins.own_probabilities(pooled[0].explanations.codes)
     usual = (own > 0.05) & (own < 0.95)
     assert usual.mean() > 0.5
     theirs, ours = (
-        np.array([r.explanations.weights[usual] for r in each]) for each in (lime, shared)
+        np.array([r.explanations.weights[usual] for r in each]) for each in (lime, pooled)
     )
     # The mean of two independent results is off by half of what they differ.
     noise = np.mean(np.diff(theirs, axis=0) ** 2) / 4 + np.mean(np.diff(ours, axis=0) ** 2) / 4
@@ -190,54 +198,29 @@ def test_shared_and_lime_engine_agree_within_monte_carlo_error(
     assert np.corrcoef(theirs.mean(axis=0).ravel(), ours.mean(axis=0).ravel())[0, 1] > 0.9
 
 
-# -- the closed form
-
-
-@pytest.fixture(scope="module")
-def factorial():
-    """A pool of every combination of bins, each as often as its probability says."""
-    codes = np.array(list(itertools.product([0, 0, 1], range(3), [0, 1, 1, 1, 1])), dtype=np.uint8)
-    response = np.random.default_rng(0).normal(size=(1, len(codes), 2))
-    return Pool(codes[None], response), bins_of(codes)
-
-
 @pytest.mark.parametrize("kernel_width", [0.4, 1.3, 10.0])
-def test_closed_form_is_least_squares_where_columns_are_independent(factorial, kernel_width):
-    pool, bins = factorial
-    rows = np.unique(pool.codes[0], axis=0)
-    fast = closed_form(pool, bins, kernel_width, 1e9, rows)
-    slow = fit_regressor(LinearRegression(), pool, bins, kernel_width, rows)
-    assert_allclose(fast.replicates, slow.replicates, rtol=0, atol=1e-5)
-    assert_allclose(fast.intercepts, slow.intercepts, rtol=0, atol=1e-5)
-    assert_allclose(fast.scores, slow.scores, rtol=0, atol=1e-5)
-
-
-@pytest.mark.parametrize("kernel_width", [0.4, 1.3])
-def test_ridge_multiplies_a_weight_by_what_its_penalty_says(factorial, kernel_width):
-    pool, bins = factorial
-    rows = np.unique(pool.codes[0], axis=0)
-    fast = closed_form(pool, bins, kernel_width, 1e9, rows).replicates[0]
-    ridge = fit_regressor(Ridge(alpha=1), pool, bins, kernel_width, rows).replicates[0]
-    for i, row in enumerate(rows):
-        same = pool.codes[0] == row
+def test_weights_are_those_of_least_squares_where_columns_are_independent(kernel_width):
+    """On every combination of bins, each as often as its probability says."""
+    X = np.array(list(itertools.product([0, 0, 1], range(3), [0, 1, 1, 1, 1])), dtype=float)
+    table = np.random.default_rng(0).normal(size=(2, 3, 2))
+    model = Function(lambda X: table[tuple(X.astype(int).T)])
+    found = lime_importance(
+        model,
+        X,
+        values="weights",
+        kernel_width=kernel_width,
+        categorical_features=[0, 1, 2],
+        num_samples=2**15,
+        max_samples=None,
+        random_state=0,
+    ).explanations
+    answer = model.predict(X)
+    for i, row in enumerate(X):
+        same = row == X
         weight = np.exp(-0.5 * (3 - same.sum(axis=1)) / kernel_width**2)
-        q = np.average(same, axis=0, weights=weight)
-        penalty = weight.sum() * q * (1 - q)
-        shrunk = fast[i] * (penalty / (penalty + 1))[:, None]
-        assert_allclose(ridge[i], shrunk, rtol=0, atol=1e-5)
-
-
-@pytest.mark.parametrize("name", ["breast_cancer", "iris", "diabetes"])
-def test_closed_form_and_row_by_row_ridge_agree_on_the_same_pool(fitted, name):
-    X, model = fitted[name]
-    params = {"num_samples": 8192, "max_samples": 10, "random_state": 0}
-    fast = lime_importance(model, X, **params).explanations
-    slow = lime_importance(model, X, model_regressor=Ridge(alpha=1), **params).explanations
-    assert_within_noise(fast.weights, slow.weights, slow.replicates, times=1.5)
-    assert np.corrcoef(fast.weights.ravel(), slow.weights.ravel())[0, 1] > 0.99
-    known = np.isfinite(slow.scores)
-    assert_allclose(fast.scores[known], slow.scores[known], atol=0.05)
-    assert_allclose(fast.intercepts, slow.intercepts, atol=0.05 * np.ptp(fast.predictions))
+        fit = LinearRegression().fit(same, answer, sample_weight=weight)
+        error = 6 * found.replicates[:, i].std(axis=0, ddof=1) / 2 + 0.01
+        assert (np.abs(found.weights[i, :, 0] - fit.coef_) < error[:, 0]).all()
 
 
 # -- known answers
@@ -274,7 +257,7 @@ def test_the_middle_of_five_bins_of_a_line_has_weight_zero():
     assert_allclose(found[X[:, 0] > 0.61], 7 * (0.8 - -0.2), rtol=0.01)
 
 
-@pytest.mark.parametrize("engine", ["shared", "lime"])
+@pytest.mark.parametrize("engine", ["pooled", "lime"])
 @pytest.mark.parametrize("name", ["breast_cancer", "iris"])
 def test_weights_of_classes_mirror_each_other(fitted, name, engine):
     X, model = fitted[name]
@@ -301,7 +284,7 @@ def test_permuting_columns_permutes_importances(fitted):
     assert np.corrcoef(second.importances_mean, first.importances_mean[order])[0, 1] > 0.99
 
 
-@pytest.mark.parametrize("engine", ["shared", "lime"])
+@pytest.mark.parametrize("engine", ["pooled", "lime"])
 def test_scaling_the_function_scales_importances_and_shifting_does_nothing(engine):
     X = normal(200, 3)
 
@@ -317,7 +300,7 @@ def test_scaling_the_function_scales_importances_and_shifting_does_nothing(engin
 def test_additive_function_has_the_same_weights_at_every_kernel_width():
     X = normal(500, 3)
     by_width = [
-        explain(lambda X: np.sin(X[:, 0]) + X[:, 1] ** 2, X, kernel_width=width, engine="shared")
+        explain(lambda X: np.sin(X[:, 0]) + X[:, 1] ** 2, X, kernel_width=width)
         for width in (0.8, 1.3, 100.0)
     ]
     assert by_width[0].kernel_width == 0.8

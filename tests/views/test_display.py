@@ -32,7 +32,7 @@ def _close_figures():
 
 
 def wrap(model, **options):
-    return LimeImportanceWrapper(model, num_samples=256, random_state=0, **options)
+    return LimeImportanceWrapper(model, **{"num_samples": 256, "random_state": 0, **options})
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +50,7 @@ def iris():
 @pytest.fixture(scope="module")
 def wide():
     X = np.random.default_rng(0).normal(size=(60, 300))
-    return wrap(LinearRegression()).fit(X, X[:, 7] - 3 * X[:, 5])
+    return wrap(LinearRegression(), num_samples=8192).fit(X, X[:, 7] - 3 * X[:, 5])
 
 
 @pytest.fixture(scope="module")

@@ -400,9 +400,8 @@ def test_html_tells_how_the_explanations_were_made(iris):
     for part in (
         "30 rows, 4 columns, 3 classes",
         f"median {middle:.2f}, half of them {low:.2f} to {high:.2f}",
-        "engine shared",
+        "engine pooled",
         "256 perturbed rows",
-        f"{iris.effective_sample_size:.0%} of them effective",
         "kernel width 1.5",
     ):
         assert part in text
@@ -413,10 +412,10 @@ class Product:
         return np.sign(X[:, 0] * X[:, 1])
 
 
-def test_html_of_the_pairwise_engine_splits_the_variance():
+def test_html_of_the_pooled_engine_splits_the_variance():
     X = np.random.default_rng(0).normal(size=(400, 3))
     X -= np.median(X, axis=0)  # quartiles cut where the sign changes
-    explanations = explain(Product(), X, engine="pairwise", num_samples=2048, kernel_width=0.4)
+    explanations = explain(Product(), X, engine="pooled", num_samples=2048, kernel_width=0.4)
     shares = {name: f"{share[0]:.0%}" for name, share in explanations.variance_shares.items()}
     main, pairs, higher, within = shares.values()
     text = Cells(html(explanations)).text
@@ -447,7 +446,7 @@ def test_html_counts_the_columns_left_out():
 
 
 @pytest.mark.filterwarnings("ignore:All importances are 0")
-@pytest.mark.parametrize("engine", ["shared", "pairwise"])
+@pytest.mark.parametrize("engine", ["pooled"])
 def test_html_of_a_constant_model_says_so(engine):
     X = np.random.default_rng(0).normal(size=(40, 2))
     explanations = explain(RandomForestRegressor(2).fit(X, np.ones(40)), X, engine=engine)

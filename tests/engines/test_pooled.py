@@ -1,4 +1,4 @@
-"""The pairwise engine beside the other engines, brute force, shap and Friedman's H."""
+"""The pooled engine beside the other engines, brute force, shap and Friedman's H."""
 
 import itertools
 
@@ -34,7 +34,7 @@ def normal(n_features=6, n_rows=500, seed=0):
 
 
 def explain(model, X, **options):
-    return lime_importance(model, X, **{"engine": "pairwise", "random_state": 0, **options})
+    return lime_importance(model, X, **{"engine": "pooled", "random_state": 0, **options})
 
 
 def second_order(a, b, c, d, *_):
@@ -49,21 +49,13 @@ def boosted():
     return HistGradientBoostingRegressor(random_state=0).fit(X, y), X
 
 
-def test_at_the_default_width_it_is_the_shared_engine_within_the_error(boosted):
-    model, X = boosted
-    pairwise, shared = (explain(model, X, engine=engine) for engine in ("pairwise", "shared"))
-    assert 0.3 < squared_error(pairwise.explanations, shared.explanations) < 2
-    error = np.hypot(pairwise.importances_sem, shared.importances_sem)
-    assert (np.abs(pairwise.importances_mean - shared.importances_mean) < 5 * error + 0.005).all()
-
-
 @pytest.mark.parametrize("kernel_width", [0.3, 0.5, 1.0])
 def test_without_third_order_it_is_the_local_engine_within_the_error(kernel_width):
     X = normal()
     options = {"kernel_width": kernel_width, "max_samples": 40}
     local = explain(Function(second_order), X, engine="local", num_samples=4096, **options)
-    pairwise = explain(Function(second_order), X, **options)
-    assert 0.3 < squared_error(pairwise.explanations, local.explanations) < 2
+    pooled = explain(Function(second_order), X, **options)
+    assert 0.3 < squared_error(pooled.explanations, local.explanations) < 2
 
 
 @pytest.mark.parametrize(("kernel_width", "most"), [(0.4, 0.2), (0.8, 0.08)])
@@ -71,8 +63,8 @@ def test_a_fitted_model_differs_from_the_local_engine_by_higher_orders(boosted, 
     model, X = boosted
     options = {"kernel_width": kernel_width, "max_samples": 40}
     local = explain(model, X, engine="local", num_samples=4096, **options).explanations.weights
-    pairwise = explain(model, X, **options).explanations.weights
-    assert np.linalg.norm(pairwise - local) < most * np.linalg.norm(local)
+    pooled = explain(model, X, **options).explanations.weights
+    assert np.linalg.norm(pooled - local) < most * np.linalg.norm(local)
 
 
 KNOWN = {
@@ -276,7 +268,7 @@ def test_folds_are_averaged():
     wrapper = LimeImportanceWrapper(
         HistGradientBoostingRegressor(max_iter=20, random_state=0),
         cv=3,
-        engine="pairwise",
+        engine="pooled",
         num_samples=2048,
         random_state=0,
     ).fit(X, y)
@@ -284,7 +276,7 @@ def test_folds_are_averaged():
     assert len(explanations.effects) == 3
     alone = [
         lime_importance(
-            model, X, engine="pairwise", num_samples=2048, max_samples=2, random_state=0
+            model, X, engine="pooled", num_samples=2048, max_samples=2, random_state=0
         ).explanations.interactions
         for model in wrapper.estimators_
     ]
@@ -308,8 +300,8 @@ def test_columns_go_by_name_or_number(mixed):
 @pytest.mark.parametrize("attribute", ["interactions", "interactions_sem", "variance_shares"])
 def test_other_engines_know_no_pairs(attribute):
     X = normal(n_rows=50)
-    explanations = explain(Function(second_order), X, engine="shared").explanations
-    with pytest.raises(AttributeError, match="come with engine='pairwise'"):
+    explanations = explain(Function(second_order), X, engine="local", num_samples=8).explanations
+    with pytest.raises(AttributeError, match="come with engine='pooled'"):
         getattr(explanations, attribute)
 
 
