@@ -4,6 +4,8 @@ import re
 from typing import Any
 
 import numpy as np
+import pandas as pd
+from pandas.api import types
 
 # A column is what nearly all of its cells are; the few others count as missing.
 _NEARLY_ALL = 0.95
@@ -33,16 +35,8 @@ _TELLING = {
 }
 
 # After whatever separates the parts has become "-". The American order is the first guess.
-_DAYS: tuple[str, ...] = (
-    "%Y-%m-%d",
-    "%m-%d-%Y",
-    "%d-%m-%Y",
-    "%m-%d-%y",
-    "%d-%m-%y",
-    "%d-%b-%Y",
-    "%d-%B-%Y",
-)
-_DAYS += ("%d-%b-%y", "%b-%d-%Y", "%B-%d-%Y", "%b-%Y", "%B-%Y", "%b-%y", "%m-%Y", "%Y-%m")
+_DAYS = """%Y-%m-%d %m-%d-%Y %d-%m-%Y %m-%d-%y %d-%m-%y %d-%b-%Y %d-%B-%Y %d-%b-%y %b-%d-%Y
+%B-%d-%Y %b-%Y %B-%Y %b-%y %m-%Y %Y-%m"""
 _TIMES = ("%H:%M", "%H:%M:%S", "%H:%M:%S.%f", "%I:%M%p", "%I:%M:%S%p")
 _MOMENT = re.compile(
     r"(?P<day>.*?)(?:^|[T\s,]+|$)(?P<time>(?:\d{1,2}:\d{2}(?::\d{2}(?:\.\d+)?)?(?:\s*[ap]\.?m\.?)?)?)"
@@ -52,25 +46,12 @@ _MOMENT = re.compile(
 
 
 def understand(column: Any, mark: str = ".") -> tuple[str, Any, int]:
-    """Read a column of any dtype.
+    """Return what a Series holds, its values, and how many cells are unlike nearly all others.
 
-    Parameters
-    ----------
-    column : pandas.Series
-    mark : {".", ","}, default="."
-        Decimal mark where the column's own cells do not tell.
-
-    Returns
-    -------
-    kind : {"number", "date", "time", "category"}, or why the column is of no use
-    values : pandas.Series
-        float64, datetime64 or categories of strings; times of day are hours.
-    n_odd : int
-        Cells that count as missing because nearly all others are of another kind.
+    It holds a "number" (float64), "date" (datetime64), "time" (hours as float64) or "category"
+    (of strings), or else the first text says why the column is of no use. `mark` is the decimal
+    mark where the cells leave it open. Odd cells count as missing.
     """
-    import pandas as pd
-    from pandas.api import types
-
     if types.is_timedelta64_dtype(column):
         column = column / pd.Timedelta(days=1)
     if types.is_numeric_dtype(column) and not types.is_bool_dtype(column):
@@ -125,8 +106,6 @@ def _mark(digits: Any, default: str) -> str:
 
 def _numbers(counts: Any, mark: str) -> Any:
     """Numbers of one unit at most; 20120612 and its like are dates."""
-    import pandas as pd
-
     texts = counts.index.to_series()
     if texts.str.fullmatch(r"(?:19|20)\d\d[01]\d[0-3]\d").mean() >= _NEARLY_ALL:
         return pd.Series(np.nan, texts.index)
@@ -146,8 +125,6 @@ def _numbers(counts: Any, mark: str) -> Any:
 
 def _dates(counts: Any, mark: str) -> Any:
     """Dates, those with a zone in UTC."""
-    import pandas as pd
-
     texts = counts.index.to_series()
     iso = pd.to_datetime(texts, format="ISO8601", errors="coerce", utc=True).dt.tz_localize(None)
     if texts.str.contains(r"\d").mean() < 0.5 or iso.notna().mean() >= _NEARLY_ALL:
@@ -155,7 +132,7 @@ def _dates(counts: Any, mark: str) -> Any:
     parts = texts.astype(object).str.extract(rf"^{_MOMENT.pattern}$", flags=re.IGNORECASE)
     days = parts["day"].str.replace(r"[\s/.,-]+", "-", regex=True).str.strip("-")
     day_first = texts.str.contains(r"^\d+\.").mean() > 0.5
-    formats = sorted(_DAYS, key=lambda each: day_first and not each.startswith("%d"))
+    formats = sorted(_DAYS.split(), key=lambda each: day_first and not each.startswith("%d"))
     hours = _best(_clock(parts["time"]), _TIMES, counts)
     moments = _best(days, formats, counts) + (hours - hours.dt.normalize()).fillna(pd.Timedelta(0))
     return moments.where((parts["time"] == "") | hours.notna())
@@ -163,8 +140,6 @@ def _dates(counts: Any, mark: str) -> Any:
 
 def _times(counts: Any, mark: str) -> Any:
     """Times of day in hours."""
-    import pandas as pd
-
     moments = _best(_clock(counts.index.to_series()), _TIMES, counts)
     return (moments - moments.dt.normalize()) / pd.Timedelta(hours=1)
 
@@ -176,8 +151,6 @@ def _clock(texts: Any) -> Any:
 
 def _best(texts: Any, formats: Any, counts: Any) -> Any:
     """Times by the format that most cells follow, the first of several."""
-    import pandas as pd
-
     weights = counts.to_numpy()
     parsed = (pd.to_datetime(texts, format=each, errors="coerce") for each in formats)
     return max(parsed, key=lambda times: weights[times.notna().to_numpy()].sum())

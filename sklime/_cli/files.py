@@ -1,16 +1,14 @@
-"""Data sets for the command line: a table of numbers, dates and categories, and a target."""
+"""Files as people have them, read into a table and its target."""
 
 import bz2
 import codecs
 import csv
 import gzip
-import importlib
 import json
 import lzma
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from difflib import get_close_matches
 from io import StringIO
 from itertools import islice
@@ -19,10 +17,10 @@ from typing import Any
 from zipfile import ZipFile
 
 import numpy as np
-from numpy.typing import NDArray
-from sklearn.datasets import load_breast_cancer
+import pandas as pd
 
 from .columns import decimal_mark, understand
+from .data import Dataset, require
 
 # More classes cost more time and memory than an answer is worth.
 _MAX_CLASSES = 100
@@ -31,43 +29,11 @@ _MAX_CLASSES = 100
 _FEW = 20
 
 # Lines that tell how a file is built.
-_LOOK = 100
+_LOOK = 200
 
-_TEXT = ("csv", "tsv", "tab", "txt", "dat", "json", "jsonl", "ndjson")
 _OPEN: dict[str, Any] = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
 _ID = re.compile(r"(?i:(?:^|[\s_.-])(?:id|uuid|key|index|pid|rownames?|unnamed: \d+)$)|[a-z]ID$")
 _PLURALS = {"number": "numbers", "category": "categories", "date": "dates", "time": "times of day"}
-
-
-@dataclass(frozen=True, kw_only=True)
-class Dataset:
-    """A table with its target, and words on how it was read."""
-
-    name: str
-    X: Any  # ndarray, or pandas.DataFrame of float64, datetime64 and categories of strings
-    y: NDArray[Any]
-    columns: list[str]
-    target: str
-    classes: list[str]  # none in a regression
-    rows: str
-    read: str
-    notes: list[str]
-
-
-def breast_cancer() -> Dataset:
-    """Return scikit-learn's breast cancer data, which need no file and no pandas."""
-    data = load_breast_cancer()
-    return Dataset(
-        name="breast cancer (scikit-learn)",
-        X=data.data,
-        y=data.target_names[data.target],
-        columns=data.feature_names.tolist(),
-        target="diagnosis",
-        classes=sorted(data.target_names.tolist()),
-        rows=f"{len(data.data):,} rows",
-        read=f"{data.data.shape[1]} numbers",
-        notes=[],
-    )
 
 
 def read(
@@ -84,27 +50,23 @@ def read(
 
     The target is the last column unless named. Columns to `drop` are left out; those to `keep`
     are used although they look like an index, an id or text. Without a `task` strings, booleans,
-    categories and few different integers are classes.
-
-    Raises
-    ------
-    ImportError
-        If a package that reads the file is not installed.
-    ValueError
-        If the file cannot be read, or has no such column or nothing to learn from.
+    categories and few different integers are classes. ImportError and ValueError say in one line
+    what is missing or wrong.
     """
     frame, mark, notes = _read_frame(path)
     columns = frame.columns.tolist()
     target = columns[-1] if target is None else target
     for name in (*drop, *keep, target):
-        _check_name(columns, name, path.name)
+        if name not in columns:
+            hint = get_close_matches(name, columns, n=3, cutoff=0.5) or columns[:10]
+            some = ", ".join(map(repr, hint)) + ", ..." * (len(hint) < len(columns))
+            raise ValueError(f"{path.name} has no column {name!r}; it has {some}")
     if target in drop:
         raise ValueError(f"the target {target!r} cannot be dropped: choose another by --target")
     if not set(columns) - {*drop, target}:
         raise ValueError(f"{path.name} has no column beside the target {target!r}")
-    y, classes = _prepare_target(frame[target], mark, task, path.name)
-    n_dropped = len(frame) - len(y)
-    rows = f"{len(y):,} rows"
+    y, classes = _prepare_target(frame[target], mark, task)
+    rows, n_dropped = f"{len(y):,} rows", len(frame) - len(y)
     if len(y) > max_rows:
         rows = f"{max_rows:,} rows drawn from {len(y):,} (--rows N draws more)"
         y = y.sample(max_rows, random_state=seed).sort_index()
@@ -126,32 +88,20 @@ def read(
     )
 
 
-def require(module: str, extra: str, purpose: str) -> Any:
-    """Import an optional module, or say how to install it."""
-    try:
-        return importlib.import_module(module)
-    except ImportError as error:
-        raise ImportError(
-            f"{purpose} needs {module}, which is not installed: "
-            f'python -m pip install ".[{extra}]" in the clone of sklime installs it'
-        ) from error
-
-
 def _read_frame(path: Path) -> tuple[Any, str, list[str]]:
     """A frame with names, its decimal mark and notes; whatever goes wrong in one line."""
     if not path.is_file():
         raise ValueError(f"{path} is a folder" if path.is_dir() else f"no such file: {path}")
-    match = re.search(r"\.([a-z]+)(?:\.(gz|bz2|xz|zip))?$", path.name.lower())
-    kind = match[1] if match else ""
-    if kind not in (*_TEXT, "parquet", "xlsx"):
+    kind = re.sub(r"\.(gz|bz2|xz|zip)$", "", path.name.lower()).rpartition(".")[2]
+    if kind not in _READERS:
         raise ValueError(
             f"{path.name} is neither a .csv, .tsv, .txt, .json, .parquet nor a .xlsx file"
         )
-    for module in ("pandas", "skrub", *_ENGINES.get(kind, ())):
-        require(module, "files", f"reading a .{kind} file")
+    if kind in _ENGINES:
+        require(_ENGINES[kind], "files", f"reading a .{kind} file")
     notes: list[str] = []
     try:
-        frame, mark = _READERS.get(kind, _read_text)(path, notes)
+        frame, mark = _READERS[kind](path, notes)
     except Exception as error:  # readers raise what they like
         raise ValueError(f"{path.name} cannot be read: {error}") from error
     if frame.columns.empty:
@@ -168,62 +118,65 @@ def _text(path: Path, notes: list[str]) -> str:
     else:
         with _OPEN.get(path.suffix.lower(), Path.open)(path, "rb") as file:
             data = file.read()
-    encodings = ["utf-8-sig", "cp1252"]
-    if data[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
-        encodings = ["utf-16"]
-    for encoding in encodings:
-        try:
-            text = data.decode(encoding)
-        except UnicodeDecodeError:
-            continue
-        if "\0" in text:
-            break
-        if encoding != "utf-8-sig":
-            notes.append(f"the file is not in utf-8 but in {encoding}")
-        return text
-    raise ValueError("it is no text")
+    wide = data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    encoding = "utf-16" if wide else "utf-8-sig"
+    try:
+        text = data.decode(encoding)
+    except UnicodeDecodeError:
+        encoding = "cp1252"
+        text = data.decode(encoding, "replace")
+    if "\0" in text:
+        raise ValueError("it is no text")
+    if encoding != "utf-8-sig":
+        notes.append(f"the file is not in utf-8 but in {encoding}")
+    return text
 
 
 def _read_text(path: Path, notes: list[str]) -> tuple[Any, str]:
     """Text with separators: all cells as strings."""
-    import pandas as pd
-
     text = _text(path, notes)
     if first := re.match(r"sep=(.)\r?\n", text):
         text = text[first.end() :]
-    separator = first[1] if first else _separator(text)
-    rows = pd.read_csv(
-        StringIO(text),
-        sep=separator,
-        header=None,
-        dtype=str,
-        keep_default_na=False,
-        skipinitialspace=True,
-        skip_blank_lines=True,
-    )
+    separator, text = _layout(text, first[1] if first else ",;\t|", notes)
+    options: dict[str, Any] = {"header": None, "dtype": str, "keep_default_na": False}
+    rows = pd.read_csv(StringIO(text), sep=separator, skipinitialspace=True, **options)
     frame = _with_header(rows, notes)
     cells = pd.Series(frame.head(_LOOK).to_numpy().ravel())
     return frame, decimal_mark(cells, "," if separator == ";" else ".")
 
 
-def _separator(text: str) -> str:
-    """The separator that makes most columns, the same number in each line."""
+def _layout(text: str, separators: str, notes: list[str]) -> tuple[str, str]:
+    """The separator that splits most lines alike, and the text from the header on."""
     lines = list(islice((line for line in StringIO(text, newline=None) if line.strip()), _LOOK))
 
-    def n_columns(separator: str) -> int:
-        widths = set(map(len, csv.reader(lines, delimiter=separator, skipinitialspace=True)))
-        return max(widths) if len(widths) == 1 else 1
+    def split(separator: str) -> tuple[float, int, list[list[str]]]:
+        plain = [" ".join(line.split()) for line in lines] if separator == " " else lines
+        records = list(csv.reader(plain, delimiter=separator, skipinitialspace=True))
+        width, n = Counter(map(len, records)).most_common(1)[0]
+        return n / len(records) if width > 1 else 0, width, records
 
-    best = max(",;\t|", key=n_columns)
-    # With none of them, lines of different lengths will say what is wrong with commas.
-    blanks = {len(line.split()) for line in lines}
-    return r"\s+" if n_columns(best) == 1 and len(blanks) == 1 and blanks != {1} else best
+    best = max(separators, key=lambda each: split(each)[:2])
+    if split(best)[0] < 0.5:
+        best = " "
+    share, width, records = split(best)
+    if share < 0.5:
+        return separators[0], text
+    start = next(k for k, record in enumerate(records) if len(record) == width)
+    before = [len(record) for record in records[:start]]
+    # R writes no name for the names of rows; a title has less than half of the fields.
+    short = start and width > 2 and before[-1] == width - 1 and records[start][-1] != ""
+    if short:
+        start -= 1
+    elif max(before, default=0) > width // 2:
+        start = 0
+    if start:
+        notes.append(f"the table begins after {start} line{'s' * (start > 1)} of another kind")
+    text = text[text.index(lines[start].rstrip("\n")) :]
+    return best.replace(" ", r"\s+"), f"rownames{best}{text}" if short else text
 
 
 def _read_json(path: Path, notes: list[str]) -> tuple[Any, str]:
     """Records in a list, in a named list or one a line, or columns by name."""
-    import pandas as pd
-
     text = _text(path, notes)
     try:
         data = json.loads(text)
@@ -232,42 +185,31 @@ def _read_json(path: Path, notes: list[str]) -> tuple[Any, str]:
     if isinstance(data, dict):
         lists = [each for each in data.values() if isinstance(each, list)]
         data = lists[0] if len(lists) == 1 and isinstance(lists[0][0], dict) else data
-    frame = pd.DataFrame(data) if isinstance(data, dict) else pd.json_normalize(data)
-    return frame, "."
+    return pd.DataFrame(data) if isinstance(data, dict) else pd.json_normalize(data), "."
 
 
 def _read_excel(path: Path, notes: list[str]) -> tuple[Any, str]:
     """The first sheet of a workbook, from its first filled cell on."""
-    import pandas as pd
-
     with pd.ExcelFile(path) as book:
         rows = pd.read_excel(book, header=None, dtype=object)
         if len(book.sheet_names) > 1:
             notes.append(f"read is {book.sheet_names[0]!r}, the first of several sheets")
     rows = rows.dropna(how="all").dropna(how="all", axis=1)
+    rows = rows.loc[rows.notna().mean(axis=1).gt(0.5).idxmax() :]  # without a title
     return _with_header(rows, notes).infer_objects(), "."
 
 
-def _read_parquet(path: Path, notes: list[str]) -> tuple[Any, str]:
-    import pandas as pd
-
-    return pd.read_parquet(path), "."
-
-
 _READERS = {
-    "json": _read_json,
-    "jsonl": _read_json,
-    "ndjson": _read_json,
-    "parquet": _read_parquet,
+    **dict.fromkeys(("csv", "tsv", "tab", "txt", "dat"), _read_text),
+    **dict.fromkeys(("json", "jsonl", "ndjson"), _read_json),
+    "parquet": lambda path, notes: (pd.read_parquet(path), "."),
     "xlsx": _read_excel,
 }
-_ENGINES = {"parquet": ("pyarrow",), "xlsx": ("openpyxl",)}
+_ENGINES = {"parquet": "pyarrow", "xlsx": "openpyxl"}
 
 
 def _with_header(rows: Any, notes: list[str]) -> Any:
     """The rows with names: their first line, or numbers where that holds values like the rest."""
-    import pandas as pd
-
     names, rest = rows.iloc[0].fillna("").astype(str).str.strip().tolist(), rows.iloc[1:]
     known, n_alike = pd.to_numeric(pd.Series(names), errors="coerce").dropna(), 0
     for name, (_, column) in zip(names, rest.head(10 * _LOOK).items(), strict=True):
@@ -294,22 +236,12 @@ def _unique(names: Iterable[str]) -> list[str]:
     return unique
 
 
-def _check_name(columns: list[str], name: str, file: str) -> None:
-    """Refuse a column that is not there, and name similar ones."""
-    if name not in columns:
-        hint = get_close_matches(name, columns, n=3, cutoff=0.5) or columns[:10]
-        raise ValueError(
-            f"{file} has no column {name!r}; it has {', '.join(map(repr, hint))}"
-            + (", ..." if len(hint) < len(columns) else "")
-        )
-
-
-def _prepare_target(column: Any, mark: str, task: str | None, file: str) -> tuple[Any, list[str]]:
+def _prepare_target(column: Any, mark: str, task: str | None) -> tuple[Any, list[str]]:
     """The target where it is known, and the names of its classes if it has classes."""
     name = column.name
     kind, y, _ = understand(column, mark)
     if kind == "empty":
-        raise ValueError(f"{file} has no rows with a target ({name!r})")
+        raise ValueError(f"no row has a value of the target {name!r}")
     if kind == "one value":
         raise ValueError(f"the target {name!r} has one value only: there is nothing to explain")
     if kind == "date":
@@ -355,7 +287,7 @@ def _prepare(frame: Any, mark: str, keep: Sequence[str], notes: list[str]) -> tu
     parts = [f"{n} {kind if n == 1 else _PLURALS[kind]}" for kind, n in kinds.items()]
     summary = ", ".join(parts) + ("; " if parts and unused else "")
     summary += f"not used: {', '.join(unused)}" if unused else ""
-    return type(frame)(used, index=frame.index).reset_index(drop=True), summary
+    return pd.DataFrame(used, index=frame.index).reset_index(drop=True), summary
 
 
 def _index(name: str, numbers: Any) -> str:

@@ -16,8 +16,7 @@ from sklearn.pipeline import make_pipeline
 from threadpoolctl import threadpool_limits
 
 from .. import LimeImportanceWrapper, __version__
-from .._importance import row_spread
-from .files import Dataset, breast_cancer, read, require
+from .data import Dataset, breast_cancer, require
 from .models import ESTIMATORS, make_estimator
 from .report import Rank, draw, render
 from .scores import HeldOut
@@ -219,6 +218,10 @@ def _load(args: Namespace) -> Dataset:
     if args.file is not None:
         if args.file.is_file() and args.file.stat().st_size > _SMALL:
             progress(f"reading {args.file.name}")
+        for module in ("pandas", "skrub"):
+            require(module, "files", "reading a file")
+        from .files import read
+
         options = {"drop": args.drop, "keep": args.keep, "max_rows": args.rows}
         data = read(args.file, args.target, args.task, **options, seed=args.random_state)
     elif args.target or args.task or args.drop or args.keep:
@@ -278,10 +281,8 @@ def _compare(args: Namespace, wrapper: LimeImportanceWrapper, held_out: HeldOut)
 def _rank(wrapper: LimeImportanceWrapper, columns: Sequence[str]) -> list[Rank]:
     """All columns, the most important one first."""
     importances, sem = wrapper.feature_importances_, wrapper.feature_importances_sem_
-    explained = wrapper.explanations_
-    std = row_spread(explained.magnitudes(wrapper.labels), explained.sample_weight)
     return [
-        Rank(rank, columns[j], float(importances[j]), float(sem[j]), float(std[j]))
+        Rank(rank, columns[j], float(importances[j]), float(sem[j]))
         for rank, j in enumerate(np.argsort(-importances, kind="stable"), start=1)
     ]
 

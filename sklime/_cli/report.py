@@ -16,13 +16,12 @@ from .._explanations import Explanations
 
 
 class Rank(NamedTuple):
-    """A column in the ranking, with its standard error and the spread over the rows."""
+    """A column in the ranking, with its standard error."""
 
     rank: int
     column: str
     importance: float
     sem: float
-    std: float
 
 
 # Colours are the browser's, bright or dark; blue and orange are seen on both.
@@ -135,8 +134,7 @@ def _ranking(lines: Sequence[Rank], largest: float) -> str:
     header = (
         '<th scope="col">rank</th><th scope="col">column</th>'
         '<th scope="col" class="number">importance</th>'
-        '<th scope="col" class="number">std. error</th>'
-        '<th scope="col" class="number">spread</th><th></th>'
+        '<th scope="col" class="number">std. error</th><th></th>'
     )
     return "\n".join(
         ["<table>", f"<thead><tr>{header}</tr></thead><tbody>", *rows, "</tbody></table>"]

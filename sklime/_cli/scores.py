@@ -9,7 +9,7 @@ from sklearn.dummy import DummyClassifier, DummyRegressor
 from sklearn.model_selection import KFold, StratifiedKFold, cross_val_score
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
-from .files import Dataset
+from .data import Dataset
 from .models import around
 
 # Quarters are held out unless the user asks for folds; of more rows, one quarter is enough.

@@ -100,6 +100,13 @@ def test_encodings(encoding, tmp_path):
         ("a,,a,y\n1,2,3,4\n5,6,7,8\n", ["a", "column 2", "a (2)"], [[1, 2, 3], [5, 6, 7]]),
         ('"a, first";b;y\n1;2,5;3\n4;5;6\n', ["a, first", "b"], [[1, 2.5], [4, 5]]),
         ("\n\na|b|y\n1|2|3\n\n4|5|6\n", ["a", "b"], [[1, 2], [4, 5]]),
+        (
+            '"a" "b" "y"\n"r1" 1 2 3\n"r2" 4 5 6\n',
+            ["rownames", "a", "b"],
+            [["r1", 1, 2], ["r2", 4, 5]],
+        ),
+        ("Sales of 2020\n\na,b,y\n1,2,3\n4,5,6\n", ["a", "b"], [[1, 2], [4, 5]]),
+        ('a;b;y\n1;"x\n;y";3\n4;"z, u, v";5\n', ["a", "b"], [[1, "x\n;y"], [4, "z, u, v"]]),
         ("name,2019,2020\n1,2,3\n4,5,6\n", ["name", "2019"], [[1, 2], [4, 5]]),
     ],
 )
@@ -285,8 +292,8 @@ def test_question_marks_and_spaces_of_old_files_are_understood(tmp_path):
     ("name", "content", "message"),
     [
         ("t.csv", b"", "t.csv cannot be read: "),
-        ("t.csv", b"a,b\n", "t.csv has no rows with a target ('b')"),
-        ("t.csv", b"a,b\n1,\n2,\n", "t.csv has no rows with a target ('b')"),
+        ("t.csv", b"a,b\n", "no row has a value of the target 'b'"),
+        ("t.csv", b"a,b\n1,\n2,\n", "no row has a value of the target 'b'"),
         ("t.csv", b"a\n1\n2\n", "t.csv has no column beside the target 'a'"),
         ("t.csv", b"a,b\n1,2\n3,2\n", "the target 'b' has one value only"),
         ("t.csv", b"a,b\n1,2,\n3,4,\n", "t.csv cannot be read: Error tokenizing data."),
