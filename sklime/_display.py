@@ -4,25 +4,41 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.stats import t as student_t
 from sklearn.utils.validation import check_is_fitted
 
-from ._views.exports import column_values
-from ._views.plots import KINDS, Numbers, descending, frame, standing
+from ._explanations import Explanations
+from ._views import pictures, plots
+from ._views.pictures import Lines, Picture
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure, SubFigure
 
-    from ._explanations import Explanations
+Floats = NDArray[np.float64]
+Places = NDArray[np.intp]
+
+# What each kind draws, of which the display must have one.
+_NEEDED = {
+    "bar": ("importances",),
+    "beeswarm": ("explanations",),
+    "box": ("fold_importances", "row_importances"),
+    "heatmap": ("class_importances",),
+    "compare": ("comparison",),
+    "row": ("explanations",),
+    "interactions": ("explanations",),
+    "effect": ("explanations",),
+}
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
 class LimeImportanceDisplay:
-    """Importances as bars, swarms, boxes, a heat map or a comparison.
+    """Importances and explanations as bars, swarms, boxes, maps, waterfalls and curves.
 
     Make one with :meth:`from_estimator`, :meth:`from_explanations`, :meth:`from_cv_results` or
     :meth:`from_importances`, which draw at once. :meth:`plot` draws the same data again.
@@ -33,24 +49,21 @@ class LimeImportanceDisplay:
         By which the columns are ordered in every kind but "compare".
     feature_names : array-like of shape (n_features,), str
         Names of the columns.
-    sem : ndarray of shape (n_features,), default=None
-        Standard error of each importance.
-    name : str, default=None
+    intervals : ndarray of shape (n_features, 2), default=None
+        Lower and upper ends of the 95 % interval of each importance. Columns whose interval holds
+        0 are drawn in grey, with empty bars.
+    name : str, default="importance"
         What the importances are, for the axis label.
-    weights : ndarray of shape (n_explained, n_features, n_outputs), default=None
-        LIME weight of every column in every explained row, in units of the model's response.
-    values : ndarray of shape (n_explained, n_features), default=None
-        Values of the explained rows as numbers, NaN where missing.
-    output_names : array-like of shape (n_outputs,), default=()
-        Classes, or names of the outputs.
-    pos_label : object, default=None
-        The entry of `output_names` whose weights are drawn when no other is asked for.
+    explanations : Explanations, default=None
+        The explained rows, for "beeswarm", "row", "interactions" and "effect".
     fold_importances : ndarray of shape (n_folds, n_features), default=None
         Importances found in each fold.
     row_importances : ndarray of shape (n_explained, n_features), default=None
-        Size of each explained row's weights.
+        Size of each explained row's contributions.
     class_importances : ndarray of shape (n_outputs, n_features), default=None
         Importances for each class or output.
+    output_names : array-like of shape (n_outputs,), default=()
+        Classes, or names of the outputs.
     comparison : dict of str to ndarray of shape (n_features,), default=None
         Several importances of the same columns, by name.
 
@@ -61,7 +74,7 @@ class LimeImportanceDisplay:
     figure_ : matplotlib Figure
         Figure of the axes.
     label_ : object
-        Class or output whose weights are drawn by "beeswarm"; None for other kinds.
+        Class or output that is drawn; None for kinds that draw all.
 
     Examples
     --------
@@ -76,18 +89,16 @@ class LimeImportanceDisplay:
     ['income', 'region', 'age']
     """
 
-    importances: Numbers
+    importances: Floats
     feature_names: Sequence[str] | NDArray[np.object_]
-    sem: Numbers | None = None
-    name: str | None = None
-    weights: Numbers | None = None
-    values: Numbers | None = None
+    intervals: Floats | None = None
+    name: str = "importance"
+    explanations: Any = None
+    fold_importances: Floats | None = None
+    row_importances: Floats | None = None
+    class_importances: Floats | None = None
     output_names: Sequence[Any] | NDArray[Any] = ()
-    pos_label: Any = None
-    fold_importances: Numbers | None = None
-    row_importances: Numbers | None = None
-    class_importances: Numbers | None = None
-    comparison: Mapping[str, Numbers] | None = None
+    comparison: Mapping[str, Floats] | None = None
     ax_: Axes = field(init=False)
     figure_: Figure | SubFigure = field(init=False)
     label_: Any = field(init=False)
@@ -117,8 +128,6 @@ class LimeImportanceDisplay:
         wrapper = _final_wrapper(estimator)
         display = cls(
             **_explained(wrapper.explanations_, wrapper.aggregation, wrapper.labels),
-            importances=wrapper.feature_importances_,
-            sem=wrapper.feature_importances_sem_,
             fold_importances=getattr(wrapper, "fold_importances_", None),  # only with cv
         )
         return display.plot(**options)
@@ -139,7 +148,7 @@ class LimeImportanceDisplay:
         explanations : Explanations
             The explained rows.
         aggregation : str or callable, default="mean_abs"
-            From the weights of the rows to one importance for each column, as in
+            From the contributions of the rows to one importance for each column, as in
             :meth:`Explanations.importances`.
         labels : {"all", "predicted"} or array-like of class values, default="all"
             The outputs that count, as in :meth:`Explanations.importances`.
@@ -150,12 +159,7 @@ class LimeImportanceDisplay:
         -------
         display : LimeImportanceDisplay
         """
-        display = cls(
-            **_explained(explanations, aggregation, labels),
-            importances=explanations.importances(aggregation, labels),
-            sem=explanations.standard_error(aggregation, labels),
-        )
-        return display.plot(**options)
+        return cls(**_explained(explanations, aggregation, labels)).plot(**options)
 
     @classmethod
     def from_cv_results(
@@ -169,7 +173,7 @@ class LimeImportanceDisplay:
             What :func:`~sklearn.model_selection.cross_validate` returns with
             `return_estimator=True` for a wrapper, or for a pipeline that ends with one.
         kind : {"box", "bar"}, default="box"
-            "bar" draws the mean over folds, with its standard error as if they were independent.
+            "bar" draws the mean over folds, with Student's interval as if they were independent.
         **options : dict
             What else :meth:`plot` takes.
 
@@ -189,10 +193,15 @@ class LimeImportanceDisplay:
         if any(each != names[0] for each in names):
             raise ValueError("The folds explain different columns, which cannot be put together.")
         folds = np.array([wrapper.feature_importances_ for wrapper in wrappers])
+        sem = folds.std(axis=0, ddof=1) / np.sqrt(len(folds))
+        half = student_t.ppf(0.975, len(folds) - 1) * sem
+        lower = folds.mean(axis=0) - half
         display = cls(
             importances=folds.mean(axis=0),
-            sem=folds.std(axis=0, ddof=1) / np.sqrt(len(folds)),
-            name=_name(wrappers[0].aggregation),
+            intervals=np.column_stack(
+                [lower if (folds < 0).any() else np.maximum(lower, 0), folds.mean(axis=0) + half]
+            ),
+            name=pictures.measure(wrappers[0].explanations_, wrappers[0].aggregation),
             feature_names=names[0],
             fold_importances=folds,
         )
@@ -238,7 +247,7 @@ class LimeImportanceDisplay:
         first = next(iter(tables))
         display = cls(
             importances=tables[first],
-            name=first,
+            name=f"importance ({first})",
             feature_names=names,
             comparison=tables if len(tables) > 1 else None,
         )
@@ -251,30 +260,42 @@ class LimeImportanceDisplay:
         ax: Axes | None = None,
         max_features: int | None = 15,
         label: Any = None,
+        row: int = 0,
+        column: Any = None,
     ) -> LimeImportanceDisplay:
-        """Draw the importances.
+        """Draw importances or explanations.
 
         Parameters
         ----------
-        kind : {"bar", "beeswarm", "box", "heatmap", "compare"}, default=None
-            - "bar": the importances, with one standard error to either side where it is known.
-            - "beeswarm": each explained row's weight, coloured by the rank of the row's value in
-              its column (of a category: the number of its level); grey where it is missing.
-            - "box": the importances found in the folds; without folds, the sizes of the weights
-              of the rows.
+        kind : {"bar", "beeswarm", "box", "heatmap", "compare", "row", "interactions", "effect"}, \
+                default=None
+            - "bar": the importances, with their 95 % intervals where they are known.
+            - "beeswarm": each explained row's contribution, coloured by the rank of the row's
+              value in its column, or by the levels of a category; grey where it is missing.
+            - "box": the importances found in the folds; without folds, the sizes of the
+              contributions of the rows.
             - "heatmap": the importances for each class or output.
             - "compare": the ranks of the columns by several importances. The area of a dot is
               the importance as a share of the largest one of its kind.
+            - "row": how one row's contributions lead from the average to its prediction.
+            - "interactions": the strongest pairs of columns, or the table of one pair.
+            - "effect": what a column's bins add to the response, with 95 % intervals, over the
+              contributions of the rows, coloured by the column that it interacts with most.
 
             None is "compare" if there are several importances, else "bar".
         ax : matplotlib Axes, default=None
             Axes to draw on; None makes a figure as large as the columns need.
         max_features : int, default=15
-            Number of columns drawn, the most important ones first; a last line counts the
-            others. None draws all.
+            Number of columns, pairs or levels drawn, the most important ones first; a last line
+            counts the others. None draws all.
         label : object, default=None
-            Class or output whose weights "beeswarm" draws. None is the positive class of two, or
-            the only output; of more, one must be named, as shap's beeswarm wants one picked.
+            Class or output that "beeswarm", "row" and "effect" draw. None is the positive class of
+            two, or the only output; of more, one must be named, as shap wants one picked.
+        row : int, default=0
+            Position among the rows explained, for "row".
+        column : int, str or pair of these, default=None
+            Column by number or name, for "effect", where None is the most important one; a pair of
+            columns for "interactions", where None ranks all pairs.
 
         Returns
         -------
@@ -295,41 +316,85 @@ class LimeImportanceDisplay:
                 "LimeImportanceDisplay.plot requires matplotlib. You can install matplotlib with "
                 "`pip install matplotlib`"
             ) from error
+        picture = self._picture(kind, max_features, label, row, column)
+        if ax is None:
+            _, ax = plt.subplots(figsize=picture.size, layout="constrained")
+        self.ax_, self.figure_ = ax, ax.figure
+        picture.draw_on(ax)
+        return self
+
+    def _picture(
+        self, kind: str | None, top: int | None, label: Any, row: int, column: Any
+    ) -> Picture:
+        """The plot of a kind, with every mistake found before there is a figure."""
         kind = kind or ("bar" if self.comparison is None else "compare")
-        if kind not in KINDS:
-            raise ValueError(f"kind must be one of {sorted(KINDS)}. Got {kind!r}.")
-        if max_features is not None and max_features < 1:
-            raise ValueError(f"max_features must be at least 1. Got {max_features!r}.")
-        draw, needed = KINDS[kind]
-        available = [getattr(self, name) for name in needed if getattr(self, name) is not None]
-        if not available:
+        if kind not in _NEEDED:
+            raise ValueError(f"kind must be one of {sorted(_NEEDED)}. Got {kind!r}.")
+        if top is not None and top < 1:
+            raise ValueError(f"max_features must be at least 1. Got {top!r}.")
+        needed = _NEEDED[kind]
+        if all(getattr(self, name) is None for name in needed):
             raise ValueError(
                 f"kind={kind!r} needs {' or '.join(needed)}, which this display does not have."
             )
-        data = available[0]
-        self.label_ = self._label(label) if kind == "beeswarm" else None
-        order = descending(standing(data) if kind == "compare" else np.abs(self.importances))
-        columns, rest = np.split(order, [len(order) if max_features is None else max_features])
-        if ax is None:
-            width = 5 + 1.3 * len(data) if kind == "compare" else 7
-            height = 1.3 + 0.32 * (len(columns) + bool(len(rest)))
-            _, ax = plt.subplots(figsize=(width, height), layout="constrained")
-        self.ax_, self.figure_ = ax, ax.figure
-        draw(self, data, columns)
-        frame(self, columns, rest, compare=kind == "compare")
-        return self
+        self.label_, explanations = None, self.explanations
+        if kind == "interactions" and column is None:
+            return pictures.interactions(explanations, top)
+        if kind in ("beeswarm", "row", "effect", "interactions"):
+            k = explanations._output(label)
+            self.label_ = label = explanations.output_names.tolist()[k]
+            if kind == "row":
+                return pictures.row(explanations, k, row, top)
+            if kind == "beeswarm":
+                return pictures.beeswarm(explanations, k, *self._lines(top))
+            if kind == "interactions":
+                return pictures.pair(explanations, k, *column)
+            column = int(np.abs(self.importances).argmax()) if column is None else column
+            return pictures.effect(explanations, k, column, top)
+        draw: Callable[[int | None], Picture] = getattr(self, f"_{kind}")
+        return draw(top)
 
-    def _label(self, label: Any) -> Any:
-        """The class or output whose weights are drawn: the one named, or else the positive one."""
-        names = list(self.output_names)
-        if label is None and len(names) == 1:
-            return names[0]
-        label = self.pos_label if label is None else label
-        if label is None:
-            raise ValueError(f"The weights of one output are drawn: pass label=, one of {names}.")
-        if label not in names:
-            raise ValueError(f"label must be one of {names}. Got {label!r}.")
-        return label
+    def _lines(self, top: int | None) -> tuple[Places, Lines]:
+        """The most important columns, and their names, grey if they are not told from 0."""
+        columns, rest = pictures.largest(self.importances, top)
+        faint = None if self.intervals is None else plots.holds_zero(self.intervals[columns])
+        return columns, Lines([self.feature_names[j] for j in columns], rest, faint)
+
+    def _bar(self, top: int | None) -> Picture:
+        columns, lines = self._lines(top)
+        ends = None if self.intervals is None else self.intervals[columns]
+
+        def draw(ax: Axes) -> None:
+            plots.bars(ax, self.importances[columns], ends, lines.faint)
+
+        x_label = self.name if ends is None else f"{self.name}, with 95 % interval"
+        return Picture(draw, lines, "Importances", x_label)
+
+    def _box(self, top: int | None) -> Picture:
+        columns, lines = self._lines(top)
+        if self.fold_importances is not None:
+            spread, title, what = self.fold_importances, "Importances in {} folds", self.name
+        else:
+            spread, title = np.asarray(self.row_importances), "{} rows"
+            what = self.name.replace("mean |", "|")
+        draw = partial(plots.boxes, spread=spread[:, columns])
+        return Picture(draw, lines, title.format(len(spread)), what)
+
+    def _heatmap(self, top: int | None) -> Picture:
+        columns, lines = self._lines(top)
+        table = np.asarray(self.class_importances)[:, columns].T
+        draw = partial(plots.heatmap, table=table, names=self.output_names, label=self.name)
+        return Picture(draw, lines, "Importances for each output")
+
+    def _compare(self, top: int | None) -> Picture:
+        tables = self.comparison or {}
+        best = np.max([plots.shares(each) for each in tables.values()], axis=0)
+        columns, rest = pictures.largest(best, top)
+        lines = Lines([""] * len(columns), rest.partition(",")[0])  # sizes are on several scales
+        draw = partial(
+            plots.compare, tables=tables, columns=columns, names=list(self.feature_names)
+        )
+        return Picture(draw, lines, "Ranks of the columns", width=5 + 1.3 * len(tables))
 
 
 def _final_wrapper(estimator: Any) -> Any:
@@ -347,20 +412,14 @@ def _final_wrapper(estimator: Any) -> Any:
 
 
 def _explained(explanations: Explanations, aggregation: Any, labels: Any) -> dict[str, Any]:
-    """What a display shows of explained rows, but the importances."""
-    names = explanations.output_names.tolist()
-    binary = explanations.classes is not None and len(names) == 2
+    """What a display shows of explained rows."""
     return {
-        "name": _name(aggregation),
+        "importances": explanations.importances(aggregation, labels),
+        "intervals": explanations.confint(0.95, aggregation, labels),
+        "name": pictures.measure(explanations, aggregation),
         "feature_names": explanations.feature_names,
-        "weights": explanations.weights,
-        "values": column_values(explanations),
-        "output_names": names,
-        "pos_label": names[1] if binary else None,
+        "explanations": explanations,
+        "output_names": explanations.output_names.tolist(),
         "row_importances": explanations.magnitudes(labels),
         "class_importances": explanations.class_importances(aggregation),
     }
-
-
-def _name(aggregation: Any) -> str:
-    return aggregation if isinstance(aggregation, str) else getattr(aggregation, "__name__", "own")

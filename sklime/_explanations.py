@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.stats import t as student_t
 from sklearn.utils import Bunch
 
 from ._anova.effects import interaction_strength, interaction_table, variance_split
@@ -23,7 +24,8 @@ from ._statistics.aggregations import (
 )
 from ._tables.columns import group_masks
 from ._tables.table import Table
-from ._views.exports import html, to_frame, to_lime, to_shap
+from ._views.exports import to_frame, to_lime, to_shap
+from ._views.html import describe, ranking
 
 _ALONE = np.ones(1)  # what the only output counts
 
@@ -632,6 +634,55 @@ class Explanations:
             columns=self.bins.labels(j),
         )
 
+    def main_effect(self, column: int | str, label: Any = None) -> Bunch:
+        """What each bin of one column adds to the response, the other columns varying.
+
+        Parameters
+        ----------
+        column : int or str
+            The column, by number or name.
+        label : class value or output, default=None
+            The output; None is the second class of a binary classifier, or the only output.
+
+        Returns
+        -------
+        effect : :class:`~sklearn.utils.Bunch`
+            With these attributes.
+
+            effects, sem : ndarrays of shape (n_bins,)
+                In units of the response; the mean over the training table is 0.
+            intervals : ndarray of shape (n_bins, 2)
+                Student's intervals of level 0.95; infinite where one replicate tells no error.
+            frequencies : ndarray of shape (n_bins,)
+                Shares of the training rows.
+            bins : list of str
+                Labels of the bins.
+
+        Raises
+        ------
+        AttributeError
+            If the engine was not "pooled".
+        ValueError
+            If the table has no such column, or the model no such output.
+        """
+        j, k = self._column(column), self._output(label)
+        own = slice(*self.bins.offsets[j : j + 2])
+        parts = np.array([effects.main[:, own, k] for effects in self._effects()])
+        n_models, n_replicates, _ = parts.shape
+        means, dof = parts.mean(axis=(0, 1)), n_models * (n_replicates - 1)
+        if dof:
+            errors = parts.var(axis=1, ddof=1).sum(axis=0) / n_replicates
+            sem, reach = np.sqrt(errors) / n_models, student_t.ppf(0.975, dof)
+        else:
+            sem, reach = np.full(len(means), np.inf), 1.0
+        return Bunch(
+            effects=means,
+            sem=sem,
+            intervals=np.column_stack([means - reach * sem, means + reach * sem]),
+            frequencies=self.bins.probabilities[own],
+            bins=self.bins.labels(j),
+        )
+
     def _effects(self) -> tuple[Effects, ...]:
         if not self.effects:
             raise AttributeError(
@@ -753,7 +804,12 @@ class Explanations:
         return to_lime(self, i, label=label)
 
     def _repr_html_(self) -> str:
-        return html(self)
+        estimate, (low, high) = self.estimate(), self.confint().T
+        told = (low > 0) | (high < 0)
+        title = f"LIME {self.values}: mean size over the rows"
+        return ranking(
+            title, self.feature_names, estimate.values, estimate.sem, told, describe(self)
+        )
 
     def _estimate(
         self,

@@ -1,9 +1,8 @@
-"""Explanations as tables, as objects of shap and lime, and as HTML."""
+"""Explanations as tables and as objects of shap and lime."""
 
 from __future__ import annotations
 
-from html import escape
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import narwhals.stable.v2 as nw
 import numpy as np
@@ -11,11 +10,43 @@ from numpy.typing import NDArray
 
 from .._tables.table import Table
 
-if TYPE_CHECKING:
-    from .._explanations import Explanations
+Floats = NDArray[np.float64]
 
 
-def column_values(explanations: Explanations) -> NDArray[np.float64]:
+class Explained(Protocol):
+    """What the views take from explanations, which has their meaning."""
+
+    weights: Floats
+    intercepts: Floats
+    scores: Floats
+    predictions: Floats
+    data: Any
+    sample_indices: NDArray[np.intp]
+    feature_names: NDArray[np.object_]
+    output_names: NDArray[Any]
+    classes: NDArray[Any] | None
+    bins: Any
+    codes: NDArray[np.unsignedinteger]
+    engine: str
+    kernel_width: float
+    num_samples: int
+    effects: tuple[Any, ...]
+    values: str
+
+
+def base_values(explained: Explained) -> Floats:
+    """Return what the values of each row are added to, (n_explained, n_outputs).
+
+    The model's mean response, where the engine knows it and the values are contributions; else the
+    intercepts of the rows' linear models.
+    """
+    if explained.values != "contributions" or not explained.effects:
+        return explained.intercepts
+    mean = np.mean([effects.intercept for effects in explained.effects], axis=0)
+    return np.broadcast_to(mean, explained.intercepts.shape)
+
+
+def column_values(explanations: Explained) -> NDArray[np.float64]:
     """Return the explained rows as numbers, (n_explained, n_features), NaN where missing.
 
     A category is the number of its level; one that training did not have comes last.
@@ -31,7 +62,22 @@ def column_values(explanations: Explanations) -> NDArray[np.float64]:
     return np.column_stack(columns)
 
 
-def to_frame(explanations: Explanations) -> Any:
+def bin_labels(explanations: Explained, j: int) -> NDArray[Any] | None:
+    """Return the level of each row in a column of categories, (n_explained,), None of numbers."""
+    if explanations.bins.levels[j] is None:
+        return None
+    labels = np.array([*explanations.bins.labels(j), "new level"], dtype=object)
+    return labels[np.minimum(explanations.codes[:, j], len(labels) - 1)]
+
+
+def bin_edges(explanations: Explained, j: int, x: Floats) -> Floats:
+    """Return the edges of a numeric column's bins, the outer ones where the values `x` end."""
+    cuts = explanations.bins.cuts[j]
+    cuts = np.empty(0) if cuts is None else cuts
+    return np.concatenate([[np.nanmin([*x, *cuts])], cuts, [np.nanmax([*x, *cuts])]])
+
+
+def to_frame(explanations: Explained) -> Any:
     """Return the weights as a tidy dataframe: one line for each row, column and output.
 
     Parameters
@@ -94,7 +140,10 @@ def _cells(data: Any) -> NDArray[Any]:
     return cells
 
 
-def to_shap(explanations: Explanations, *, label: Any = None) -> Any:
+REMAINDER = "(interactions, place in bin)"  # what is not in the columns' values
+
+
+def to_shap(explanations: Explained, *, label: Any = None, remainder: bool = True) -> Any:
     """Return the weights as a :class:`shap.Explanation`, for shap's plots.
 
     Parameters
@@ -104,15 +153,18 @@ def to_shap(explanations: Explanations, *, label: Any = None) -> Any:
     label : object, default=None
         The class or output wanted. None is the positive class of two (the weights of the other
         are its mirror), the only output, or all of more.
+    remainder : bool, default=True
+        Add what the columns' values leave of the model's own prediction, the interactions they
+        have no part of and the place of a value in its bin, as a last column with that name.
 
     Returns
     -------
     explanation : shap.Explanation
-        `values` are the weights, (n_explained, n_features), with a third axis for the outputs
+        `values` are the weights, (n_explained, n_features + 1), with a third axis for the outputs
         where there are several; pick one with ``explanation[..., k]`` for the plots that take
-        one. `base_values` are the intercepts, so that they and the values of a row add up to
-        lime's prediction for the row (that of the linear surrogate, not of the model). `data`
-        are numbers: a category is the number of its level, `display_data` has its name.
+        one. `base_values` and the values of a row add up to the model's own prediction, or
+        without a remainder to that of the row's linear model. `data` are numbers: a category is
+        the number of its level, `display_data` has its name.
 
     Raises
     ------
@@ -127,22 +179,30 @@ def to_shap(explanations: Explanations, *, label: Any = None) -> Any:
         raise ImportError(
             "to_shap requires shap. You can install shap with `pip install shap`"
         ) from error
-    names = [str(name) for name in explanations.output_names]
-    weights, intercepts = explanations.weights, explanations.intercepts
     outputs = _outputs(explanations, label)
-    if len(outputs) == 1:
-        weights, intercepts = weights[:, :, outputs[0]], intercepts[:, outputs[0]]
+    names = [str(name) for name in explanations.output_names[outputs]]
+    values = explanations.weights[:, :, outputs]
+    base = base_values(explanations)[:, outputs]
+    data, shown = column_values(explanations), _cells(explanations.data)
+    columns = list(explanations.feature_names)
+    if remainder:
+        left = explanations.predictions[:, outputs] - base - values.sum(axis=1)
+        values = np.concatenate([values, left[:, None]], axis=1)
+        data = np.column_stack([data, np.full(len(data), np.nan)])
+        shown = np.column_stack([shown.astype(object), np.full(len(data), "")])
+        columns.append(REMAINDER)
+    several = len(outputs) > 1
     return shap.Explanation(
-        values=weights,
-        base_values=intercepts,
-        data=column_values(explanations),
-        display_data=_cells(explanations.data),
-        feature_names=list(explanations.feature_names),
-        output_names=names if len(outputs) > 1 else None,
+        values=values if several else values[:, :, 0],
+        base_values=base if several else base[:, 0],
+        data=data,
+        display_data=shown,
+        feature_names=columns,
+        output_names=names if several else None,
     )
 
 
-def _outputs(explanations: Explanations, label: Any) -> list[int]:
+def _outputs(explanations: Explained, label: Any) -> list[int]:
     """Positions of the outputs meant by a label; without one, what there is to know."""
     names = explanations.output_names.tolist()
     if label is not None:
@@ -154,7 +214,7 @@ def _outputs(explanations: Explanations, label: Any) -> list[int]:
     return list(range(len(names)))
 
 
-def to_lime(explanations: Explanations, i: int, *, label: Any = None) -> Any:
+def to_lime(explanations: Explained, i: int, *, label: Any = None) -> Any:
     """Return the explanation of one row as lime's own object.
 
     Parameters
@@ -191,12 +251,11 @@ def to_lime(explanations: Explanations, i: int, *, label: Any = None) -> Any:
         ) from error
     i = range(len(explanations.weights))[i]
     outputs = _outputs(explanations, label)
-    names = [str(name) for name in explanations.output_names]
     classifier = explanations.classes is not None
     if not classifier and len(outputs) > 1:
         known = explanations.output_names.tolist()
         raise ValueError(f"lime explains one output: pass label=, one of {known}.")
-    texts = [_text(value) for value in _cells(Table(explanations.data).take(np.array([i])))[0]]
+    texts = row_texts(explanations, i)
     mapper = TableDomainMapper(
         list(explanations.feature_names),
         texts,
@@ -204,6 +263,7 @@ def to_lime(explanations: Explanations, i: int, *, label: Any = None) -> Any:
         categorical_features=range(len(texts)),
         discretized_feature_names=_bin_texts(explanations, i, texts),
     )
+    names = [str(name) for name in explanations.output_names]
     mode = "classification" if classifier else "regression"
     result = Explanation(mapper, mode=mode, class_names=names)
     if classifier:
@@ -213,20 +273,27 @@ def to_lime(explanations: Explanations, i: int, *, label: Any = None) -> Any:
         predictions = explanations.predictions[:, outputs[0]]
         result.predicted_value = predictions[i]
         result.min_value, result.max_value = predictions.min(), predictions.max()
+    _fill(result, explanations, i, outputs)
+    return result
+
+
+def _fill(result: Any, explanations: Explained, i: int, outputs: list[int]) -> None:
+    """Put the weights of a row, which contributions are made of, into lime's object."""
+    weights, intercepts = explanations.weights[i], explanations.intercepts[i]
+    if explanations.values == "contributions":
+        own = explanations.bins.own_probabilities(explanations.codes[[i]]).T
+        weights = np.divide(weights, 1 - own, out=np.zeros_like(weights), where=own < 1)
+        intercepts = intercepts - (own * weights).sum(axis=0)
+    result.score, result.local_pred = {}, {}
     # lime files a regression under 1, and its negative under 0.
-    keys = outputs if classifier else [1]
-    result.intercept = dict(zip(keys, explanations.intercepts[i, outputs].tolist(), strict=True))
-    result.score = dict(zip(keys, explanations.scores[i, outputs].tolist(), strict=True))
-    weights = explanations.weights[i, :, outputs]
-    result.local_exp = {key: _ranked(row) for key, row in zip(keys, weights, strict=True)}
-    result.local_pred = {
-        key: result.intercept[key] + float(row.sum())
-        for key, row in zip(keys, weights, strict=True)
-    }
-    if not classifier:
+    for key, k in zip(outputs if result.mode == "classification" else [1], outputs, strict=True):
+        result.intercept[key] = float(intercepts[k])
+        result.score[key] = float(explanations.scores[i, k])
+        result.local_exp[key] = _ranked(weights[:, k])
+        result.local_pred[key] = result.intercept[key] + float(weights[:, k].sum())
+    if result.mode == "regression":
         result.intercept[0] = result.intercept[1]
         result.local_exp[0] = [(j, -weight) for j, weight in result.local_exp[1]]
-    return result
 
 
 def _ranked(weights: NDArray[np.float64]) -> list[tuple[int, float]]:
@@ -235,11 +302,16 @@ def _ranked(weights: NDArray[np.float64]) -> list[tuple[int, float]]:
     return [(int(j), float(weights[j])) for j in order if weights[j] != 0]
 
 
+def row_texts(explanations: Explained, i: int) -> list[str]:
+    """Return the cells of one row as texts."""
+    return [_text(value) for value in _cells(Table(explanations.data).take(np.array([i])))[0]]
+
+
 def _text(value: Any) -> str:
     return f"{value:.4g}" if isinstance(value, float | np.floating) else str(value)
 
 
-def _bin_texts(explanations: Explanations, i: int, values: list[str]) -> list[str]:
+def _bin_texts(explanations: Explained, i: int, values: list[str]) -> list[str]:
     """The bin of each cell of a row as lime writes it: "3.1 < x0 <= 4.2", or "color=red"."""
     bins = explanations.bins
     texts = []
@@ -249,104 +321,3 @@ def _bin_texts(explanations: Explanations, i: int, values: list[str]) -> list[st
         interval = "x" in label.split() and bins.levels[j] is None
         texts.append(label.replace("x", name) if interval else f"{name}={label}")
     return texts
-
-
-_STYLE = """<style>
-.sklime-explanations {font-size: 13px; line-height: 1.4; max-width: 640px}
-.sklime-explanations p {margin: 4px 0}
-.sklime-explanations table {border-collapse: collapse; table-layout: auto; width: 100%;
-  margin: 6px 0; color: inherit; font-size: inherit}
-.sklime-explanations tr, .sklime-explanations td {background: none; border: 0}
-.sklime-explanations td {padding: 1px 8px 1px 0; white-space: nowrap; width: 1%}
-.sklime-explanations td.name {text-align: left; max-width: 260px; overflow: hidden;
-  text-overflow: ellipsis}
-.sklime-explanations td.number {text-align: right; font-variant-numeric: tabular-nums}
-.sklime-explanations td.track {width: auto}
-.sklime-explanations .bar {background: #0072B2; height: 11px; min-width: 1px}
-.sklime-explanations .quiet {opacity: 0.75}
-</style>"""
-
-
-def html(explanations: Explanations, *, max_features: int = 15) -> str:
-    """Return a compact table of importances, with what is needed to judge them.
-
-    Colours are those of the page it is shown in, bright or dark. Every name is escaped.
-
-    Parameters
-    ----------
-    explanations : Explanations
-        The explained rows.
-    max_features : int, default=15
-        Number of columns in the table; the others are counted below it.
-
-    Returns
-    -------
-    html : str
-        A fragment of HTML.
-    """
-    importances = explanations.importances()
-    sem = explanations.standard_error()
-    order = np.argsort(-importances, kind="stable")
-    shown, rest = order[:max_features], order[max_features:]
-    largest = importances.max() or 1
-    lines = [
-        _line(explanations.feature_names[j], importances[j], sem[j], importances[j] / largest)
-        for j in shown
-    ]
-    more = f"and {len(rest)} more, up to {importances[rest].max():.2g}" if len(rest) else ""
-    return "\n".join(
-        [
-            '<div class="sklime-explanations">',
-            _STYLE,
-            f"<p><b>LIME explanations</b> of {_counts(explanations)}</p>",
-            "<table>",
-            *lines,
-            "</table>",
-            *([f'<p class="quiet">{more}</p>'] if more else []),
-            f'<p class="quiet">{_quality(explanations)}</p>',
-            "</div>",
-        ]
-    )
-
-
-def _line(name: str, importance: float, sem: float, share: float) -> str:
-    text = escape(str(name))
-    error = "" if np.isnan(sem) else f"± {sem:.1g}"
-    return (
-        f'<tr><td class="name" title="{text}">{text}</td>'
-        f'<td class="number">{importance:.3g}</td>'
-        f'<td class="number quiet">{error}</td>'
-        f'<td class="track"><div class="bar" style="width: {100 * share:.1f}%"></div></td></tr>'
-    )
-
-
-def _counts(explanations: Explanations) -> str:
-    n, d, n_outputs = explanations.weights.shape
-    outputs = "classes" if explanations.classes is not None else "outputs"
-    text = f"{n} rows, {d} columns"
-    return text if n_outputs == 1 else f"{text}, {n_outputs} {outputs}"
-
-
-def _quality(explanations: Explanations) -> str:
-    """How well the linear surrogates fit, and how they were made."""
-    scores = explanations.scores[~np.isnan(explanations.scores)]
-    if scores.size:
-        low, middle, high = np.percentile(scores, [25, 50, 75])
-        fit = f"R² of the rows: median {middle:.2f}, half of them {low:.2f} to {high:.2f}"
-    else:
-        fit = "R² of the rows: none, for the predictions are constant"
-    made = f"engine {explanations.engine} · {explanations.num_samples} perturbed rows"
-    width = f"kernel width {explanations.kernel_width:.3g}"
-    return escape(" · ".join([fit, *_variance(explanations), made, width]))
-
-
-def _variance(explanations: Explanations) -> list[str]:
-    """What the model's variance is made of, where the engine knows it."""
-    if not explanations.effects:
-        return []
-    shares = {name: share.mean() for name, share in explanations.variance_shares.items()}
-    if np.isnan(shares["main"]):  # an output does not vary
-        return []
-    texts = {"main": "main effects", "pairs": "pairs", "higher": "higher orders"}
-    parts = [f"{text} {shares[name]:.0%}" for name, text in texts.items()]
-    return [f"variance: {', '.join(parts)}, inside bins {shares['within']:.0%}"]

@@ -1,19 +1,18 @@
-"""How each kind of importance plot is drawn."""
+"""Plots on one axis, from arrays alone."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import rankdata
 
-if TYPE_CHECKING:
-    from .._display import LimeImportanceDisplay
-
-Numbers = NDArray[np.float64]
+Floats = NDArray[np.float64]
+Mask = NDArray[np.bool_]
 Places = NDArray[np.intp]
+Names = Sequence[Any] | NDArray[Any]
 
 # Okabe and Ito's colours that stand out at 3:1 or better from both white and black.
 _BLUE, _VERMILLION, _GREEN, _PURPLE, _GREY = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#7F7F7F"
@@ -25,98 +24,187 @@ _LOW_TO_HIGH = (_BLUE, "#9A62B0", "#E8702A")
 _PLACES, _DOT, _STACK = 100, 0.15, 0.84
 
 
-def frame(display: LimeImportanceDisplay, columns: Places, rest: Places, compare: bool) -> None:
-    """Names of the columns drawn, the number of those that are not, no needless lines."""
-    ax, n = display.ax_, len(columns)
-    ax.set_ylim(n - 0.5 + bool(len(rest)), -0.5)
+def lines(ax: Any, names: Names, more: str = "", faint: Mask | None = None) -> None:
+    """Name the lines of a plot from the top, without needless strokes.
+
+    Parameters
+    ----------
+    ax : matplotlib Axes
+    names : sequence of str
+    more : str
+        What stands in a last line, about those that are not drawn.
+    faint : ndarray of shape (n_names,), bool
+        Names that are not told from 0, in grey italics.
+    """
+    n = len(names)
+    ax.set_ylim(n - 0.5 + bool(more), -0.5)
     ax.spines[["top", "right"]].set_visible(False)
     ax.tick_params(axis="y", length=0)
-    if not compare:
-        names = [_short(display.feature_names[j]) for j in columns]
-        ax.set_yticks(range(n), names, parse_math=False)
-    if len(rest):
-        text = f"and {len(rest)} more"
-        if not compare:
-            text += f", up to {np.abs(display.importances)[rest].max():.2g}"
-        ax.text(0.01, n, text, transform=ax.get_yaxis_transform(), va="center", style="italic")
+    ax.set_yticks(range(n), [short(name) for name in names], parse_math=False)
+    for label, is_faint in zip(ax.get_yticklabels(), () if faint is None else faint, strict=False):
+        if is_faint:
+            label.set(color=_GREY, style="italic")
+    if more:
+        ax.text(0.01, n, more, transform=ax.get_yaxis_transform(), va="center", style="italic")
 
 
-def _bars(display: LimeImportanceDisplay, data: Numbers, columns: Places) -> None:
-    importances = data[columns]
-    display.ax_.barh(
-        range(len(columns)),
-        importances,
-        xerr=None if display.sem is None else display.sem[columns],
-        color=np.where(importances < 0, _VERMILLION, _BLUE).tolist(),
-        ecolor=_text_color(),
-        capsize=2.5,
+def bars(
+    ax: Any,
+    values: Floats,
+    intervals: Floats | None = None,
+    faint: Mask | None = None,
+    starts: Floats | float = 0.0,
+    signed: bool = False,
+) -> None:
+    """Bars with their numbers beside them, and their intervals.
+
+    Parameters
+    ----------
+    ax : matplotlib Axes
+    values : ndarray of shape (n,)
+    intervals : ndarray of shape (n, 2)
+        Lower and upper ends.
+    faint : ndarray of shape (n,), bool
+        Bars to draw empty.
+    starts : ndarray of shape (n,)
+        Where the bars start.
+    signed : bool
+        Whether the numbers have a plus.
+    """
+    colors = np.where(values < 0, _VERMILLION, _BLUE)
+    faces = np.where(np.zeros(len(values), bool) if faint is None else faint, "none", colors)
+    places = np.arange(len(values))
+    ax.barh(
+        places, values, left=starts, color=faces.tolist(), edgecolor=colors.tolist(), height=0.7
     )
-    _number_axis(display, importances)
-    display.ax_.set_xlabel(_title(display) + (" ± standard error" * (display.sem is not None)))
+    ends = np.column_stack([starts + np.zeros(len(values)), starts + values])
+    if intervals is not None:
+        known = np.asarray(np.isfinite(intervals).all(axis=1))
+        middle = np.clip(values, *intervals.T)[known]
+        reach = np.abs(intervals[known].T - middle)
+        color = text_color()
+        ax.errorbar(middle, places[known], xerr=reach, fmt="none", ecolor=color, capsize=2.5)
+        ends = np.column_stack([ends, np.where(known[:, None], intervals, 0)])
+    for place, number, value, end in zip(places, texts(values, signed), values, ends, strict=True):
+        left = value < 0
+        ax.annotate(
+            number,
+            (end.min() if left else end.max(), place),
+            (-4 if left else 4, 0),
+            textcoords="offset points",
+            ha="right" if left else "left",
+            va="center",
+            fontsize="small",
+        )
+    ax.margins(x=0.2 if signed else 0.14)
+    number_axis(ax, ends, len(values))
 
 
-def _beeswarm(display: LimeImportanceDisplay, data: Numbers, columns: Places) -> None:
-    from matplotlib.colors import LinearSegmentedColormap
+def beeswarm(ax: Any, x: Floats, shade: Floats, names: Mapping[int, NDArray[Any]]) -> None:
+    """Dots of every row; in columns of categories their names in the colours of the dots.
 
-    names = list(display.output_names)
-    x = data[:, columns, names.index(display.label_)]
-    if display.values is None:
-        shade = np.full(x.shape, np.nan)
-    else:
-        shade = _ranks(display.values[:, columns])
-    y = np.column_stack([i - _heights(x[:, i], shade[:, i], x) for i in range(len(columns))])
-    colors = LinearSegmentedColormap.from_list("low to high", _LOW_TO_HIGH)
-    dots = display.ax_.scatter(
+    Parameters
+    ----------
+    ax : matplotlib Axes
+    x : ndarray of shape (n_rows, n_columns)
+    shade : ndarray of shape (n_rows, n_columns)
+        From 0 for a column's lowest to 1 for its highest value; NaN is grey.
+    names : mapping of int to ndarray of shape (n_rows,), str
+        For columns of categories, by number, the level of each row.
+    """
+    colors, order, y = _shades(shade), shade.copy(), np.empty(x.shape)
+    for j in range(x.shape[1]):
+        if j in names:
+            colors[:, j] = _shades(names[j])
+            order[:, j] = np.unique(names[j], return_inverse=True)[1]
+        room = 0.2 * (j in names)
+        y[:, j] = j - room / 2 - _heights(x[:, j], order[:, j], x, _STACK - room)
+    ax.scatter(
         x.ravel(),
         y.ravel(),
         s=12,
-        c=shade.ravel(),
-        cmap=colors.with_extremes(bad=_GREY),
-        vmin=0,
-        vmax=1,
+        c=colors.reshape(-1, 4),
         linewidths=0,
-        plotnonfinite=True,
         rasterized=x.size > 10_000,  # keeps vector files small
     )
-    if display.values is not None:
-        missing = " (grey: missing)" if np.isnan(shade).any() else ""
-        _color_bar(display, dots, f"value{missing}").set_ticks([0, 1], labels=["low", "high"])
-    display.ax_.grid(axis="y", alpha=0.3, linewidth=0.5)
-    display.ax_.set_axisbelow(True)
-    _number_axis(display, x)
-    label = f" for label {_short(display.label_)}" if len(names) > 1 else ""
-    display.ax_.set_xlabel(f"LIME weight{label}")
+    for j, levels in names.items():
+        _name_levels(ax, j, x[:, j], levels, np.ptp(x))
+    ax.grid(axis="y", alpha=0.3, linewidth=0.5)
+    ax.set_axisbelow(True)
+    number_axis(ax, x, x.shape[1])
+    numbers = np.delete(shade, list(names), axis=1)
+    if not np.isnan(numbers).all():
+        _value_bar(ax, "value" + " (grey: missing)" * bool(np.isnan(numbers).any()))
 
 
-def _boxes(display: LimeImportanceDisplay, data: Numbers, columns: Places) -> None:
-    spread = data[:, columns]
+def _shades(values: NDArray[Any]) -> Floats:
+    """Colours of ranks from 0 to 1, or of levels; what is missing, or a rare level, is grey."""
+    from matplotlib.colors import to_rgba_array
+
+    if values.dtype == object:
+        palette = _level_colors(values)
+        return np.asarray(to_rgba_array([palette.get(level, _GREY) for level in values]))
+    return np.asarray(_scale()(np.ma.masked_invalid(values)))
+
+
+def _scale() -> Any:
+    from matplotlib.colors import LinearSegmentedColormap
+
+    return LinearSegmentedColormap.from_list("low to high", _LOW_TO_HIGH).with_extremes(bad=_GREY)
+
+
+def _value_bar(ax: Any, label: str) -> None:
+    """The colours of low and high values."""
+    from matplotlib.cm import ScalarMappable
+
+    _color_bar(ax, ScalarMappable(cmap=_scale()), label).set_ticks([0, 1], labels=["low", "high"])
+
+
+def _level_colors(levels: NDArray[Any]) -> dict[Any, str]:
+    """Colours of the most frequent levels."""
+    found, counts = np.unique(levels[levels != "missing"], return_counts=True)
+    return dict(zip(found[np.argsort(-counts, kind="stable")], _LINES, strict=False))
+
+
+def _name_levels(ax: Any, line: int, x: Floats, levels: NDArray[Any], width: float) -> None:
+    """Write the names of levels under their dots, the most frequent ones, where there is room."""
+    taken: list[tuple[float, float]] = []
+    for level, color in _level_colors(levels).items():
+        name, middle = short(level, 14), float(np.median(x[levels == level]))
+        half = (0.5 + len(name) / 2) * width / 75
+        if all(abs(middle - other) > half + its_half for other, its_half in taken):
+            taken.append((middle, half))
+            ax.text(middle, line + 0.37, name, color=color, fontsize=7, ha="center", va="center")
+
+
+def boxes(ax: Any, spread: Floats) -> None:
+    """A box for each column of `spread`, with its numbers where they are few."""
     few = len(spread) <= 30
-    lines = {"color": _text_color()}
-    display.ax_.boxplot(
+    stroke = {"color": text_color()}
+    ax.boxplot(
         spread,
-        positions=range(len(columns)),
+        positions=range(spread.shape[1]),
         orientation="horizontal",
         widths=0.6,
         patch_artist=True,
+        manage_ticks=False,
         showfliers=not few,
         flierprops={"marker": ".", "markersize": 3, "markeredgecolor": _GREY},
-        boxprops={"facecolor": f"{_BLUE}60", "edgecolor": _text_color()},
+        boxprops={"facecolor": f"{_BLUE}60", "edgecolor": text_color()},
         medianprops={"color": _VERMILLION, "linewidth": 2},
-        whiskerprops=lines,
-        capprops=lines,
+        whiskerprops=stroke,
+        capprops=stroke,
     )
     if few:  # a box does not tell on how few numbers it stands
-        rows = np.broadcast_to(np.arange(len(columns)), spread.shape)
-        display.ax_.scatter(spread, rows, s=14, color=_text_color(), zorder=3)
-    _number_axis(display, spread)
-    if display.fold_importances is None:
-        display.ax_.set_xlabel(f"size of the LIME weight, {len(spread)} rows")
-    else:
-        display.ax_.set_xlabel(f"{_title(display)}, {len(spread)} folds")
+        rows = np.broadcast_to(np.arange(spread.shape[1]), spread.shape)
+        ax.scatter(spread, rows, s=14, color=text_color(), zorder=3)
+    number_axis(ax, spread, spread.shape[1])
 
 
-def _heatmap(display: LimeImportanceDisplay, data: Numbers, columns: Places) -> None:
-    ax, table = display.ax_, data[:, columns].T
+def heatmap(
+    ax: Any, table: Floats, names: Names, label: str = "", faint: Mask | None = None
+) -> None:
+    """Cells of numbers, (n_lines, n_names), with white or a dark blue at 0; faint ones in ()."""
     signed = bool((table < 0).any())
     largest = np.abs(table).max() or 1
     image = ax.imshow(
@@ -127,96 +215,157 @@ def _heatmap(display: LimeImportanceDisplay, data: Numbers, columns: Places) -> 
         aspect="auto",
         interpolation="nearest",
     )
-    names = [_short(name, 18) for name in display.output_names]
-    some = slice(None, None, 1 + len(names) // 40)
-    ax.set_xticks(range(len(names))[some], names[some], parse_math=False)
-    ax.tick_params(axis="x", length=0, rotation=90 if sum(map(len, names)) > 45 else 0)
+    labels = [short(name, 18) for name in names]
+    some = slice(None, None, 1 + len(labels) // 40)
+    ax.set_xticks(range(len(labels))[some], labels[some], parse_math=False)
+    ax.tick_params(axis="x", length=0, rotation=90 if sum(map(len, labels)) > 60 else 0)
+    if len(labels) > 3:
+        ax.tick_params(axis="x", labelsize="small")
     colors = image.to_rgba(table)
-    decimals = max(0, 2 - int(np.floor(np.log10(largest))))
-    for (i, k), number in np.ndenumerate(table if len(names) <= 8 else table[:0]):
-        color = _readable(colors[i, k])
-        ax.text(k, i, f"{number:.{decimals}f}", ha="center", va="center", color=color)
-    _color_bar(display, image, _title(display))
+    numbers = np.reshape(texts(table.ravel(), signed), table.shape)
+    for (i, k), number in np.ndenumerate(numbers if len(labels) <= 10 else numbers[:0]):
+        quiet = faint is not None and faint[i, k]
+        ax.text(
+            k,
+            i,
+            f"({number})" if quiet else number,
+            ha="center",
+            va="center",
+            color=_readable(colors[i, k]),
+            fontsize="small" if len(labels) > 5 else None,
+        )
     ax.spines[:].set_visible(False)
+    if label:
+        _color_bar(ax, image, label)
 
 
-def _compare(display: LimeImportanceDisplay, data: Mapping[str, Numbers], columns: Places) -> None:
-    ax, tables = display.ax_, list(data.values())
-    stages = range(len(tables))
-    ranks = np.array([descending(np.abs(each)).argsort() for each in tables])
+def compare(ax: Any, tables: Mapping[str, Floats], columns: Places, names: Names) -> None:
+    """Ranks of columns by several importances, joined by lines.
+
+    Parameters
+    ----------
+    ax : matplotlib Axes
+    tables : mapping of str to ndarray of shape (n_features,)
+    columns : ndarray of shape (n,)
+        Which columns are drawn.
+    names : sequence of str
+        Names of all columns.
+    """
+    sizes = np.array([shares(each) for each in tables.values()])
+    ranks = np.array([descending(each).argsort() for each in sizes])
     places = ranks[:, columns].argsort(axis=1).argsort(axis=1)
-    areas = 20 + 180 * np.array([_shares(each)[columns] for each in tables])
-    for i in range(len(columns)):
+    stages = range(len(tables))
+    for i, j in enumerate(columns):
         color = _LINES[i % len(_LINES)]
         ax.plot(stages, places[:, i], color=color)
-        ax.scatter(stages, places[:, i], areas[:, i], color, zorder=3)
-    ax.set_xticks(stages, [_short(name, 14) for name in data], parse_math=False)
+        ax.scatter(stages, places[:, i], 20 + 180 * sizes[:, j], color, zorder=3)
+    ax.set_xticks(stages, [short(name, 14) for name in tables], parse_math=False)
     ax.set_xlim(-0.07 * (len(tables) - 1), 1.07 * (len(tables) - 1))
     right = ax.secondary_yaxis("right")
     for axis, stage in ((ax, 0), (right, -1)):
         # The rank is that among all columns, not only those drawn.
-        names = [f"{ranks[stage, j] + 1}  {_short(display.feature_names[j])}" for j in columns]
-        axis.set_yticks(places[stage], names, parse_math=False)
+        labels = [f"{ranks[stage, j] + 1}  {short(names[j])}" for j in columns]
+        axis.set_yticks(places[stage], labels, parse_math=False)
         axis.tick_params(length=0)
         axis.spines[:].set_visible(False)
 
 
-# How each kind is drawn, and the data of which it needs one.
-KINDS: dict[str, tuple[Callable[..., None], tuple[str, ...]]] = {
-    "bar": (_bars, ("importances",)),
-    "beeswarm": (_beeswarm, ("weights",)),
-    "box": (_boxes, ("fold_importances", "row_importances")),
-    "heatmap": (_heatmap, ("class_importances",)),
-    "compare": (_compare, ("comparison",)),
-}
+def waterfall(ax: Any, values: Floats, base: float) -> None:
+    """Bars that start where the one before ends, from the average to the prediction."""
+    ends, n = base + np.cumsum(values), len(values)
+    bars(ax, values, starts=np.append(base, ends[:-1]), signed=True)
+    stroke = {"color": _GREY, "linewidth": 0.8, "zorder": 0.5}
+    for i, end in enumerate(ends[:-1]):
+        ax.plot([end, end], [i, i + 1], **stroke)
+    for x, y, text in ((base, -0.8, "average"), (ends[-1], n - 0.2, "prediction")):
+        ax.plot([x, x], [-0.5, n - 0.5], linestyle=":", **stroke)
+        text = f"{text} = {texts(np.array([x]))[0]}"
+        side = "right" if x > (ends.max() + ends.min()) / 2 else "left"
+        ax.text(x, y, text, ha=side, va="center", fontweight="bold", fontsize="small")
+    ax.set_ylim(n + 0.2, -1.2)
 
 
-def _color_bar(display: LimeImportanceDisplay, mappable: Any, label: str) -> Any:
-    bar = display.figure_.colorbar(mappable, ax=display.ax_, aspect=40, pad=0.02, label=label)
+def effect(ax: Any, edges: Floats, means: Floats, intervals: Floats) -> None:
+    """A column's effect as steps with a band.
+
+    Parameters
+    ----------
+    ax : matplotlib Axes
+    edges : ndarray of shape (n_bins + 1,)
+    means : ndarray of shape (n_bins,)
+    intervals : ndarray of shape (n_bins, 2)
+    """
+    color = text_color()
+    low, high = (np.append(end, end[-1]) for end in intervals.T)
+    ax.fill_between(edges, low, high, step="post", color=color, alpha=0.2, linewidth=0)
+    ax.stairs(means, edges, baseline=None, color=color, linewidth=2)
+    ax.axhline(0, color=color, linewidth=0.8, zorder=0.5)
+    ax.spines[["top", "right"]].set_visible(False)
+
+
+def scatter(
+    ax: Any, x: Floats, y: Floats, shade: Floats, levels: NDArray[Any] | None, name: str
+) -> None:
+    """Dots in the colours of another column, by its ranks or its levels."""
+    colors = _shades(shade if levels is None else levels)
+    ax.scatter(x, y, 14, colors, alpha=0.75, linewidths=0, rasterized=len(x) > 10_000)
+    if levels is not None:
+        for level, color in _level_colors(levels).items():
+            ax.scatter([], [], 14, color, label=short(level, 20))
+        ax.legend(title=short(name), fontsize="small", frameon=False)
+    elif name:
+        _value_bar(ax, f"value of {short(name)}")
+
+
+def _color_bar(ax: Any, mappable: Any, label: str) -> Any:
+    bar = ax.figure.colorbar(mappable, ax=ax, aspect=40, pad=0.02, label=label)
     bar.outline.set_visible(False)
     bar.ax.tick_params(length=0)
     return bar
 
 
-def _number_axis(display: LimeImportanceDisplay, numbers: Numbers) -> None:
+def holds_zero(intervals: Floats) -> Mask:
+    """Which intervals (n, 2) hold 0, so that there may be nothing."""
+    return np.asarray((intervals[:, 0] <= 0) & (intervals[:, 1] >= 0))
+
+
+def number_axis(ax: Any, numbers: Floats, n_lines: int) -> None:
     """So few ticks that their numbers stay apart in a small plot, and a line at 0 if needed."""
-    display.ax_.locator_params(axis="x", nbins=5, steps=[1, 2, 5, 10])
+    ax.locator_params(axis="x", nbins=5, steps=[1, 2, 5, 10])
     if (numbers < 0).any():
-        bottom = numbers.shape[-1] - 0.5
-        display.ax_.vlines(0, -0.5, bottom, color=_text_color(), linewidth=0.8, zorder=0.5)
+        ax.vlines(0, -0.5, n_lines - 0.5, color=text_color(), linewidth=0.8, zorder=0.5)
 
 
-def _title(display: LimeImportanceDisplay) -> str:
-    return "importance" if display.name is None else f"importance ({display.name})"
+def texts(values: Floats, signed: bool = False) -> list[str]:
+    """Numbers with as many decimals as show three digits of the largest one."""
+    largest, sign = np.abs(values).max(initial=0), "+" if signed else ""
+    if largest and not 1e-4 <= largest < 1e7:
+        return [f"{value:{sign}.2e}" if value else "0" for value in values]
+    decimals = max(0, 2 - int(np.floor(np.log10(largest or 1))))
+    return [f"{value:{sign},.{decimals}f}" for value in values]
 
 
-def descending(numbers: Numbers) -> Places:
+def descending(numbers: Floats) -> Places:
     """Positions from the largest to the smallest; equals stay in order."""
     return np.argsort(-numbers, kind="stable")
 
 
-def standing(comparison: Mapping[str, Numbers]) -> Numbers:
-    """The largest of a column's several importances, each as a share of the largest of its kind."""
-    best: Numbers = np.max([_shares(each) for each in comparison.values()], axis=0)
-    return best
-
-
-def _shares(importances: Numbers) -> Numbers:
+def shares(importances: Floats) -> Floats:
     """Absolute importances as shares of the largest one."""
-    sizes: Numbers = np.abs(importances)
+    sizes: Floats = np.abs(importances)
     return sizes / (float(sizes.max()) or 1.0)
 
 
-def _ranks(values: Numbers) -> Numbers:
+def ranks(values: Floats) -> Floats:
     """Ranks in each column, from 0 for its lowest to 1 for its highest value; NaN stays NaN."""
-    ranks: Numbers = rankdata(values, axis=0, nan_policy="omit")
+    ranks: Floats = rankdata(values, axis=0, nan_policy="omit")
     low, high = np.fmin.reduce(ranks), np.fmax.reduce(ranks)
     middle, half = (low + high) / 2, (high - low) / 2
-    shade: Numbers = 0.5 + (ranks - middle) / np.where(half > 0, 2 * half, 1)
+    shade: Floats = 0.5 + (ranks - middle) / np.where(half > 0, 2 * half, 1)
     return shade
 
 
-def _heights(x: Numbers, shade: Numbers, everything: Numbers) -> Numbers:
+def _heights(x: Floats, shade: Floats, everything: Floats, highest: float) -> Floats:
     """Heights that keep the dots of a row apart: those at one place are stacked by shade."""
     low, high = everything.min(), everything.max()
     place = np.round((x - low) / ((high - low) or 1) * _PLACES)
@@ -224,11 +373,11 @@ def _heights(x: Numbers, shade: Numbers, everything: Numbers) -> Numbers:
     _, first, count = np.unique(place[order], return_index=True, return_counts=True)
     level = np.arange(len(x)) - np.repeat(first + (count - 1) / 2, count)
     heights = np.empty(len(x))
-    heights[order] = level * min(_DOT, _STACK / count.max())
+    heights[order] = level * min(_DOT, highest / count.max())
     return heights
 
 
-def _short(name: Any, width: int = 30) -> str:
+def short(name: Any, width: int = 34) -> str:
     """A name on one line; of a long one the middle goes, for the ends tell it from others."""
     text = " ".join(str(name).split())
     if len(text) <= width:
@@ -237,7 +386,7 @@ def _short(name: Any, width: int = 30) -> str:
     return f"{text[: width - 1 - tail]}…{text[-tail:]}"
 
 
-def _text_color() -> Any:
+def text_color() -> Any:
     from matplotlib import rcParams
 
     return rcParams["text.color"]

@@ -8,7 +8,6 @@ import pandas as pd
 import pytest
 from matplotlib import pyplot as plt
 from matplotlib.colors import to_hex, to_rgb
-from matplotlib.container import BarContainer
 from sklearn.datasets import load_iris
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.exceptions import NotFittedError
@@ -18,6 +17,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from sklime import LimeImportanceDisplay, LimeImportanceWrapper, lime_importance
+from sklime._views import plots
 
 from_estimator = LimeImportanceDisplay.from_estimator
 from_explanations = LimeImportanceDisplay.from_explanations
@@ -32,7 +32,8 @@ def _close_figures():
 
 
 def wrap(model, **options):
-    return LimeImportanceWrapper(model, **{"num_samples": 256, "random_state": 0, **options})
+    options = {"num_samples": 256, "random_state": 0, "values": "contributions", **options}
+    return LimeImportanceWrapper(model, **options)
 
 
 @pytest.fixture(scope="module")
@@ -64,7 +65,7 @@ def mixed():
     )
     y = (X["age"] > 50) | (X["city"] == "Rome")
     X.loc[::10, "age"] = np.nan
-    model = HistGradientBoostingClassifier(categorical_features="from_dtype", max_iter=20)
+    model = HistGradientBoostingClassifier(categorical_features="from_dtype", max_iter=5)
     return wrap(model).fit(X, y)
 
 
@@ -82,12 +83,29 @@ def x_labels(ax):
     return [label.get_text() for label in ax.get_xticklabels()]
 
 
-def dots(display):
-    """Places and shades of the beeswarm's dots, (n_rows, n_columns)."""
-    (collection,) = [c for c in display.ax_.collections if c.get_offsets().shape[0] > 1]
-    shape = len(display.weights), -1
-    x, y = (part.reshape(shape) for part in collection.get_offsets().data.T)
-    return x, y, np.ma.filled(collection.get_array(), np.nan).reshape(shape), collection
+def dots(ax, n_rows):
+    """Places and colours of the beeswarm's dots, (n_rows, n_columns) and (n_rows, n_columns, 4)."""
+    (collection,) = [c for c in ax.collections if c.get_offsets().shape[0] > 1]
+    x, y = (part.reshape(n_rows, -1) for part in collection.get_offsets().data.T)
+    return x, y, collection.get_facecolors().reshape(*x.shape, 4)
+
+
+def numbers(ax):
+    """The numbers written in a plot."""
+    texts = [text.get_text().strip("()").replace(",", "") for text in ax.texts]
+    return [float(text) for text in texts if text.lstrip("+-")[:1].isdigit()]
+
+
+def note(ax):
+    (text,) = [text for text in ax.texts if text.get_text().startswith("and ")]
+    return text
+
+
+def swarm(x, values, levels=None):
+    """Dots of given places and values on an axis of their own."""
+    ax = plt.figure().add_subplot()
+    plots.beeswarm(ax, x, plots.ranks(values), levels or {})
+    return ax
 
 
 def contrast(color, background):
@@ -114,22 +132,40 @@ def test_bars_are_the_importances_largest_on_top(binary):
     np.testing.assert_allclose([b.get_width() for b in bars], binary.feature_importances_[order])
     heights = display.ax_.transData.transform([(0, b.get_y()) for b in bars])[:, 1]
     assert (np.diff(heights) < 0).all()
-    assert display.ax_.get_xlabel() == "importance (mean_abs) ± standard error"
+    assert numbers(display.ax_) == pytest.approx(binary.feature_importances_[order], abs=5e-4)
+    assert display.ax_.get_xlabel() == (
+        "mean |contribution| to the probability, with 95 % interval"
+    )
+    assert display.ax_.get_title(loc="left") == "Importances"
 
 
-def test_error_bars_reach_one_standard_error_to_either_side(binary):
+def test_error_bars_are_the_confidence_intervals_cut_at_0(binary):
     display = from_estimator(binary)
     order = np.argsort(-binary.feature_importances_)
-    (bars,) = [c for c in display.ax_.containers if isinstance(c, BarContainer)]
-    (lines,) = bars.errorbar.lines[2]
-    segments = np.array(lines.get_segments())
-    middle, sem = binary.feature_importances_[order], binary.feature_importances_sem_[order]
-    np.testing.assert_allclose(segments[:, 0, 0], middle - sem)
-    np.testing.assert_allclose(segments[:, 1, 0], middle + sem)
+    lines = next(c for c in display.ax_.collections if hasattr(c, "get_segments"))
+    ends = np.array(lines.get_segments())[:, :, 0]
+    intervals = binary.explanations_.confint(0.95)[order]
+    np.testing.assert_allclose(ends, intervals, atol=1e-15)
+    assert (ends >= 0).all()
+    assert (ends[1:, 0] == 0).any()  # useless columns of a linear model
+
+
+def test_columns_not_told_from_0_are_grey_with_empty_bars(binary):
+    display = from_estimator(binary)
+    order = np.argsort(-binary.feature_importances_)
+    low = binary.explanations_.confint(0.95)[order, 0]
+    assert 0 < np.count_nonzero(low <= 0) < 4
+    labels = display.ax_.get_yticklabels()
+    for bar, label, end in zip(display.ax_.patches, labels, low, strict=True):
+        assert (bar.get_facecolor()[3] == 0) == (end <= 0)
+        assert bar.get_edgecolor()[3] == 1
+        assert (to_hex(label.get_color()) == "#7f7f7f") == (end <= 0)
+        assert (label.get_style() == "italic") == (end <= 0)
 
 
 def test_bars_without_standard_errors_do_not_speak_of_them():
     display = from_importances({"SHAP": [1.0, 3.0]}, feature_names=["a", "b"])
+    assert not display.ax_.collections
     assert display.ax_.get_xlabel() == "importance (SHAP)"
     assert y_labels(display.ax_) == ["b", "a"]
 
@@ -140,8 +176,8 @@ def test_negative_importances_go_left_in_another_colour(wide):
     signed = explanations.importances(lambda W: W[0])
     assert y_labels(display.ax_)[0] == f"x{np.abs(signed).argmax()}"
     for bar in display.ax_.patches:
-        assert to_hex(bar.get_facecolor()) == ("#d55e00" if bar.get_width() < 0 else "#0072b2")
-    assert display.ax_.get_xlabel() == "importance (<lambda>) ± standard error"
+        assert to_hex(bar.get_edgecolor()) == ("#d55e00" if bar.get_width() < 0 else "#0072b2")
+    assert display.ax_.get_xlabel().startswith("<lambda> of the contributions to the prediction")
 
 
 def test_labels_choose_the_classes_whose_importances_are_drawn(iris):
@@ -160,7 +196,7 @@ def test_aggregation_without_a_name_can_be_drawn(binary):
             return np.abs(weights).max(axis=0)
 
     display = from_explanations(binary.explanations_, aggregation=Largest())
-    assert display.ax_.get_xlabel().startswith("importance (own)")
+    assert display.ax_.get_xlabel().startswith("own measure of the contributions")
 
 
 # Columns shown, names, axes
@@ -172,17 +208,18 @@ def test_columns_left_out_are_counted(wide, kind):
     importances = np.sort(wide.feature_importances_)[::-1]
     assert len(y_labels(display.ax_)) == 15
     assert y_labels(display.ax_)[0] == "x5"
-    note = display.ax_.texts[-1]
-    assert note.get_text() == f"and 285 more, up to {importances[15]:.2g}"
+    text, _, largest = note(display.ax_).get_text().rpartition(" ")
+    assert text == "and 285 more, up to"
+    assert float(largest) == pytest.approx(importances[15], rel=0.01)
     bottom, top = display.ax_.get_ylim()
     assert top < 0
-    assert 14 < note.get_position()[1] < bottom
+    assert 14 < note(display.ax_).get_position()[1] < bottom
 
 
 def test_max_features_none_draws_every_column(wide):
     display = from_estimator(wide, max_features=None)
     assert len(display.ax_.patches) == 300
-    assert not display.ax_.texts
+    assert len(numbers(display.ax_)) == len(display.ax_.texts) == 300
 
 
 def test_figure_is_as_high_as_its_columns_need(wide):
@@ -208,20 +245,21 @@ def test_plot_draws_the_same_data_again(binary):
     assert display.plot("box") is display
     assert display.ax_ is not first
     assert y_labels(display.ax_) == y_labels(first)
+    assert display.label_ is None
 
 
 def test_long_and_strange_names_stay_on_one_short_line():
     names = [
-        "household_income_before_tax_2023",
-        "household_income_before_tax_2024",
+        "household_income_before_all_tax_2023",
+        "household_income_before_all_tax_2024",
         "a\nb",
         "$x$ {",
     ]
     display = from_importances({"LIME": [4, 3, 2, 1]}, feature_names=names)
     display.figure_.canvas.draw()  # would fail on $ read as mathematics
     assert y_labels(display.ax_) == [
-        "household_incom…efore_tax_2023",
-        "household_incom…efore_tax_2024",
+        "household_income_…ore_all_tax_2023",
+        "household_income_…ore_all_tax_2024",
         "a b",
         "$x$ {",
     ]
@@ -241,107 +279,128 @@ def test_lines_and_texts_follow_the_style(folds, kind):
 
 
 @pytest.mark.parametrize("background", ["white", "black"])
-def test_colours_stand_out_from_bright_and_dark(mixed, background):
-    *_, collection = dots(from_estimator(mixed, kind="beeswarm"))
-    swarm = [collection.cmap(share) for share in np.linspace(0, 1, 11)]
+def test_colours_stand_out_from_bright_and_dark(background):
+    shades = np.linspace(0, 1, 11)[:, None]
+    levels = np.array([*"aaabbccd", "missing", "e", "f"], dtype=object)
+    dot_colors = [dots(swarm(shades, shades, named), 11)[2] for named in ({}, {0: levels})]
     bars = from_importances({"a": [1, -1]}).ax_.patches
     lines = from_importances({"a": [1, 2, 3, 4], "b": [4, 3, 2, 1]}).ax_.lines
-    colors = [*swarm, *(b.get_facecolor() for b in bars), *(line.get_color() for line in lines)]
+    colors = [
+        *np.concatenate(dot_colors)[:, 0],
+        *(b.get_facecolor() for b in bars),
+        *(line.get_color() for line in lines),
+    ]
     assert min(contrast(color, background) for color in colors) >= 3
 
 
 # Beeswarm
 
 
-def test_beeswarm_shows_the_weights_of_the_positive_class(binary):
+def test_beeswarm_shows_the_contributions_to_the_positive_class(binary):
     display = from_estimator(binary, kind="beeswarm")
     order = np.argsort(-binary.feature_importances_)
-    x, y, _, _ = dots(display)
+    x, y, _ = dots(display.ax_, 120)
     np.testing.assert_array_equal(x, binary.explanations_.weights[:, order, 1])
     assert np.abs(y - np.arange(4)).max() < 0.5
     assert display.label_ == "yes"
-    assert display.ax_.get_xlabel() == "LIME weight for label yes"
+    assert display.ax_.get_xlabel() == "contribution to the probability of yes"
+    assert display.ax_.get_title(loc="left") == "120 rows"
+    assert y_labels(display.figure_.axes[1]) == ["low", "high"]
 
 
-def test_beeswarm_shades_are_ranks_of_the_values(binary):
-    *_, shade, _ = dots(from_estimator(binary, kind="beeswarm"))
+def test_weights_are_called_weights():
+    X = np.random.default_rng(0).normal(size=(60, 2))
+    wrapper = wrap(LinearRegression(), values="weights").fit(X, X[:, 0])
+    display = from_estimator(wrapper)
+    assert display.ax_.get_xlabel().startswith("mean |LIME weight| to the prediction")
+    assert display.plot("beeswarm").ax_.get_xlabel() == "LIME weight to the prediction"
+
+
+def test_beeswarm_colours_are_ranks_of_the_values(binary):
+    colors = dots(from_estimator(binary, kind="beeswarm").ax_, 120)[2]
     order = np.argsort(-binary.feature_importances_)
     values = binary.explanations_.data[:, order]
-    expected = values.argsort(axis=0).argsort(axis=0) / (len(values) - 1)
-    np.testing.assert_allclose(shade, expected)
+    shares = values.argsort(axis=0).argsort(axis=0) / (len(values) - 1)
+    # From blue to orange: more red, less blue.
+    for j in range(4):
+        rising = colors[np.argsort(shares[:, j]), j]
+        assert to_hex(rising[0]) == "#0072b2"
+        assert to_hex(rising[-1]) == "#e8702a"
+        assert (np.diff(rising[:, 0]) >= 0).all()
 
 
-def test_beeswarm_shades_categories_and_greys_missing_values(mixed):
+def test_beeswarm_names_levels_in_the_colours_of_their_dots(mixed):
     display = from_estimator(mixed, kind="beeswarm")
-    *_, shade, collection = dots(display)
+    colors = dots(display.ax_, 150)[2]
     data = mixed.explanations_.data
-    city = shade[:, y_labels(display.ax_).index("city")]
-    for level, expected in {"Bonn": 0, "Oslo": 0.5, "Rome": 1}.items():
-        shown = city[data["city"] == level]
-        assert shown == pytest.approx(expected, abs=0.15)
-        assert np.ptp(shown) == 0
-    age = shade[:, y_labels(display.ax_).index("age")]
-    np.testing.assert_array_equal(np.isnan(age), data["age"].isna())
-    assert to_hex(collection.cmap(np.nan)) == "#7f7f7f"
-    bar = display.figure_.axes[1]
-    assert y_labels(bar) == ["low", "high"]
-    assert bar.get_ylabel() == "value (grey: missing)"
+    line = y_labels(display.ax_).index("city")
+    names = {text.get_text(): text for text in display.ax_.texts}
+    assert names
+    seen = set()
+    for level in ("Bonn", "Oslo", "Rome"):
+        (color,) = {to_hex(c) for c in colors[data["city"] == level, line]}
+        seen.add(color)
+        if level in names:
+            assert to_hex(names[level].get_color()) == color
+            assert line < names[level].get_position()[1] < line + 0.5
+    assert len(seen) == 3
+    age = colors[:, y_labels(display.ax_).index("age")]
+    grey = np.array([to_hex(color) == "#7f7f7f" for color in age])
+    np.testing.assert_array_equal(grey, data["age"].isna())
+    assert display.figure_.axes[1].get_ylabel() == "value (grey: missing)"
 
 
-def test_beeswarm_without_values_has_no_colour_bar():
-    weights = np.random.default_rng(0).normal(size=(20, 2, 1))
-    display = LimeImportanceDisplay(
-        importances=np.ones(2), feature_names=["a", "b"], weights=weights, output_names=[0]
-    ).plot("beeswarm")
-    assert len(display.figure_.axes) == 1
-    assert display.ax_.get_xlabel() == "LIME weight"
+def test_beeswarm_of_levels_alone_has_no_scale_of_values():
+    levels = np.array(["a", "b"] * 10, dtype=object)
+    ax = swarm(np.arange(20.0)[:, None], np.zeros((20, 1)), {0: levels})
+    assert ax.figure.axes == [ax]
+
+
+def test_names_of_levels_do_not_overlap():
+    rng = np.random.default_rng(0)
+    levels = rng.choice(np.array(["Amsterdam", "Berlin", "Cologne", "Dresden"], object), 400)
+    x = np.select([levels == "Amsterdam", levels == "Berlin"], [0.0, 0.01], 1.0)
+    ax = swarm(x[:, None], np.zeros((400, 1)), {0: levels})
+    ax.figure.canvas.draw()
+    boxes = [text.get_window_extent() for text in ax.texts]
+    assert len(boxes) == 2
+    assert not boxes[0].overlaps(boxes[1])
 
 
 def test_beeswarm_dots_at_one_place_are_stacked_not_hidden():
-    weights = np.array([0.0] * 4 + [1.0] * 40 + [0.5])[:, None, None]
+    x = np.array([0.0] * 4 + [1.0] * 40 + [0.5])[:, None]
     values = np.arange(45.0)[::-1, None]
-    display = LimeImportanceDisplay(
-        importances=np.ones(1),
-        feature_names=["a"],
-        weights=weights,
-        values=values,
-        output_names=[0],
-    ).plot("beeswarm")
-    x, y, shade = (part[:, 0] for part in dots(display)[:3])
+    y = dots(swarm(x, values), 45)[1][:, 0]
     assert y[44] == 0  # alone in its place
     for place, share in ((0, 4), (1, 40)):
-        stack = y[x == place]
-        steps = np.diff(np.sort(stack))
-        assert len(np.unique(stack)) == share
+        here = x[:, 0] == place
+        steps = np.diff(np.sort(y[here]))
+        assert len(np.unique(y[here])) == share
         assert steps.max() == pytest.approx(steps.min())
-        assert stack.mean() == pytest.approx(0, abs=1e-12)
-        assert np.abs(stack).max() < 0.5
+        assert y[here].mean() == pytest.approx(0, abs=1e-12)
+        assert np.abs(y[here]).max() < 0.5
         # Higher values are higher up, where y is smaller.
-        assert (np.diff(y[x == place][np.argsort(shade[x == place])]) < 0).all()
+        assert (np.diff(y[here][np.argsort(values[here, 0])]) < 0).all()
 
 
 def test_beeswarm_of_constants_is_drawn():
-    display = LimeImportanceDisplay(
-        importances=np.zeros(2),
-        feature_names=["a", "b"],
-        weights=np.zeros((5, 2, 1)),
-        values=np.column_stack([np.ones(5), np.full(5, np.nan)]),
-        output_names=[0],
-    ).plot("beeswarm")
-    shade = dots(display)[2]
-    assert (shade[:, 0] == 0.5).all()
-    assert np.isnan(shade[:, 1]).all()
+    values = np.column_stack([np.ones(5), np.full(5, np.nan)])
+    colors = dots(swarm(np.zeros((5, 2)), values), 5)[2]
+    assert np.abs(colors[:, 0, :3] - to_rgb("#9a62b0")).max() < 0.01  # the middle
+    assert {to_hex(color) for color in colors[:, 1]} == {"#7f7f7f"}
 
 
 def test_beeswarm_of_several_classes_wants_one_named(iris):
-    with pytest.raises(ValueError, match=r"pass label=, one of \['a', 'b', 'c'\]"):
+    with pytest.raises(ValueError, match=r"'label' parameter must be one of \['a', 'b', 'c'\]"):
         from_estimator(iris, kind="beeswarm")
-    with pytest.raises(ValueError, match=r"label must be one of \['a', 'b', 'c'\]. Got 'd'"):
+    with pytest.raises(ValueError, match=r"values of \['a', 'b', 'c'\]. Got 'd'"):
         from_estimator(iris, kind="beeswarm", label="d")
+    assert not plt.get_fignums()
     display = from_estimator(iris, kind="beeswarm", label="c")
     order = np.argsort(-iris.feature_importances_)
-    np.testing.assert_array_equal(dots(display)[0], iris.explanations_.weights[:, order, 2])
-    assert display.ax_.get_xlabel() == "LIME weight for label c"
+    x = dots(display.ax_, 150)[0]
+    np.testing.assert_array_equal(x, iris.explanations_.weights[:, order, 2])
+    assert display.ax_.get_xlabel() == "contribution to the probability of c"
 
 
 def test_beeswarm_of_two_regression_targets_wants_one_named():
@@ -352,10 +411,140 @@ def test_beeswarm_of_two_regression_targets_wants_one_named():
     with pytest.raises(ValueError, match=r"one of \[0, 1\]"):
         from_explanations(explanations, kind="beeswarm")
     display = from_explanations(explanations, kind="beeswarm", label=0)
-    assert y_labels(display.ax_)[0] in ("x0", "x1")
-    np.testing.assert_array_equal(
-        np.sort(dots(display)[0][0]), np.sort(explanations.weights[0, :, 0])
-    )
+    assert display.label_ == 0
+    x = dots(display.ax_, 60)[0]
+    np.testing.assert_array_equal(np.sort(x[0]), np.sort(explanations.weights[0, :, 0]))
+
+
+# One row
+
+
+def waterfall(display):
+    """Where the bars start and end, from the top."""
+    bars = display.ax_.patches
+    return np.array([[bar.get_x(), bar.get_x() + bar.get_width()] for bar in bars])
+
+
+@pytest.mark.parametrize("values", ["contributions", "weights"])
+def test_waterfall_ends_at_the_models_own_prediction(mixed, values):
+    X, model = mixed.explanations_.data, mixed.estimator_
+    options = {"num_samples": 256, "random_state": 0, "values": values}
+    explanations = lime_importance(model, X, **options).explanations
+    for row in (0, 7, -1):
+        display = from_explanations(explanations, kind="row", row=row)
+        steps = waterfall(display)
+        prediction = model.predict_proba(X.iloc[[row]])[0, 1]
+        assert steps[-1, 1] == pytest.approx(prediction, abs=1e-12)
+        np.testing.assert_allclose(steps[1:, 0], steps[:-1, 1])  # each starts where one ends
+        assert y_labels(display.ax_)[-1] == "(interactions, place in bin)"
+        (end,) = [t.get_text() for t in display.ax_.texts if "prediction" in t.get_text()]
+        assert float(end.split(" = ")[1]) == pytest.approx(prediction, rel=0.01)
+
+
+def test_waterfall_starts_at_the_mean_over_the_columns_own_distributions():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(400, 3))
+    wrapper = wrap(LinearRegression(), num_samples=8192).fit(X, X @ [3.0, -1.0, 0.0] + 7)
+    display = from_estimator(wrapper, kind="row", row=5)
+    # Of a linear model the mean over independent columns is the mean over the rows.
+    assert waterfall(display)[0, 0] == pytest.approx(wrapper.predict(X).mean(), abs=0.05)
+    i = wrapper.explanations_.sample_indices[5]
+    largest = np.abs(X[i] * [3, -1, 0]).argmax()
+    assert y_labels(display.ax_)[0] == f"x{largest} = {X[i, largest]:.4g}"
+    assert display.ax_.get_title(loc="left") == f"Row {i}"
+
+
+def test_waterfall_sums_the_columns_left_out(wide):
+    display = from_estimator(wide, kind="row", max_features=4)
+    assert len(y_labels(display.ax_)) == 6
+    assert y_labels(display.ax_)[4] == "296 other columns"
+    weights = wide.explanations_.weights[0, :, 0]
+    rest = weights[np.argsort(-np.abs(weights))[4:]].sum()
+    start, end = waterfall(display)[4]
+    assert end - start == pytest.approx(rest)
+
+
+def test_waterfall_of_a_row_that_is_not_there_is_refused(binary):
+    with pytest.raises(IndexError):
+        from_estimator(binary, kind="row", row=120)
+    assert not plt.get_fignums()
+
+
+# Interactions and effects
+
+
+class Product:
+    """x0 x1 + x2, by whole columns of signs: an effect of 1 and a pair of strength 1."""
+
+    def predict(self, X):
+        X = np.sign(np.asarray(X))
+        return X[:, 0] * X[:, 1] + X[:, 2]
+
+
+@pytest.fixture(scope="module")
+def product():
+    X = np.random.default_rng(0).normal(size=(400, 4))
+    X -= np.median(X, axis=0)  # quartiles cut where the sign changes
+    options = {"kernel_width": 0.4, "values": "contributions", "random_state": 0}
+    return lime_importance(Product(), X, engine="pooled", **options).explanations
+
+
+def test_interactions_are_bars_of_the_strongest_pairs(product):
+    display = from_explanations(product, kind="interactions")
+    assert y_labels(display.ax_)[0] == "x0 \N{MULTIPLICATION SIGN} x1"
+    assert display.ax_.patches[0].get_width() == pytest.approx(1, abs=0.1)
+    assert display.ax_.get_xlabel().startswith("strength (standard deviation) in the prediction")
+
+
+def test_no_interactions_are_said_to_be_none():
+    X = np.random.default_rng(0).normal(size=(200, 2))
+    model = LinearRegression().fit(X, X[:, 0])
+    options = {"engine": "pooled", "kernel_width": 0.4, "random_state": 0}
+    explanations = lime_importance(model, X, **options).explanations
+    display = from_explanations(explanations, kind="interactions")
+    assert [text.get_text() for text in display.ax_.texts] == ["no pair rises above the noise"]
+
+
+def test_a_pair_is_a_map_of_its_bins(product):
+    display = from_explanations(product, kind="interactions", column=("x1", 0))
+    (image,) = display.ax_.images
+    sign = np.array([-1, -1, 1, 1])
+    np.testing.assert_allclose(image.get_array(), np.outer(sign, sign), atol=0.2)
+    assert y_labels(display.ax_) == product.bins.labels(1)
+    assert (display.ax_.get_xlabel(), display.ax_.get_ylabel()) == ("x0", "x1")
+
+
+def test_effect_of_numbers_is_a_line_of_steps_over_the_rows(product):
+    display = from_explanations(product, kind="effect", column="x2")
+    (steps,) = [p for p in display.ax_.patches if hasattr(p, "get_data")]
+    np.testing.assert_allclose(steps.get_data().values, [-1, -1, 1, 1], atol=0.05)
+    cuts = np.quantile(product.data[:, 2], [0.25, 0.5, 0.75], method="inverted_cdf")
+    ends = product.data[:, 2].min(), product.data[:, 2].max()
+    np.testing.assert_allclose(steps.get_data().edges, [ends[0], *cuts, ends[1]])
+    (shown,) = [c for c in display.ax_.collections if len(c.get_offsets()) == 400]
+    np.testing.assert_array_equal(shown.get_offsets()[:, 0], product.data[:, 2])
+    np.testing.assert_array_equal(shown.get_offsets()[:, 1], product.weights[:, 2, 0])
+    assert display.ax_.get_title(loc="left") == "Effect of x2"
+    assert display.ax_.get_ylabel() == "adds to the prediction"
+
+
+def test_effect_is_coloured_by_the_column_that_interacts_most(product):
+    display = from_explanations(product, kind="effect", column="x0")
+    assert display.figure_.axes[1].get_ylabel() == "value of x1"
+    assert y_labels(display.figure_.axes[1]) == ["low", "high"]
+
+
+def test_effect_of_a_category_is_bars_of_its_levels(mixed):
+    display = from_estimator(mixed, kind="effect", column="city")
+    effect = mixed.explanations_.main_effect("city")
+    widths = [bar.get_width() for bar in display.ax_.patches]
+    shown = dict(zip(y_labels(display.ax_), widths, strict=True))
+    assert shown == dict(zip(effect.bins, effect.effects, strict=True))
+    assert max(shown, key=shown.get) == "Rome"
+
+
+def test_effect_of_the_most_important_column_comes_without_asking(binary):
+    assert from_estimator(binary, kind="effect").ax_.get_xlabel() == "x2"
 
 
 # Boxes
@@ -369,7 +558,8 @@ def test_boxes_and_dots_are_the_folds(folds):
     np.testing.assert_allclose([line.get_xdata()[0] for line in medians], np.median(spread, axis=0))
     (shown,) = [c for c in display.ax_.collections if len(c.get_offsets()) == spread.size]
     np.testing.assert_allclose(np.sort(shown.get_offsets()[:, 0]), np.sort(spread.ravel()))
-    assert display.ax_.get_xlabel() == "importance (mean_abs), 3 folds"
+    assert display.ax_.get_xlabel() == "mean |contribution| to the probability"
+    assert display.ax_.get_title(loc="left") == "Importances in 3 folds"
 
 
 def test_boxes_without_folds_are_the_rows(iris):
@@ -378,7 +568,8 @@ def test_boxes_without_folds_are_the_rows(iris):
     sizes = iris.explanations_.magnitudes()[:, order]
     medians = [m for m in display.ax_.lines if to_hex(m.get_color()) == "#d55e00"]
     np.testing.assert_allclose([line.get_xdata()[0] for line in medians], np.median(sizes, axis=0))
-    assert display.ax_.get_xlabel() == "size of the LIME weight, 150 rows"
+    assert display.ax_.get_xlabel() == "|contribution| to the probability"
+    assert display.ax_.get_title(loc="left") == "150 rows"
     assert y_labels(display.ax_) == [iris.feature_names_in_[j] for j in order]
 
 
@@ -393,12 +584,10 @@ def test_heatmap_cells_are_the_class_importances(iris):
     np.testing.assert_allclose(image.get_array(), expected)
     assert x_labels(display.ax_) == ["a", "b", "c"]
     assert y_labels(display.ax_) == [iris.feature_names_in_[j] for j in order]
-    assert [float(t.get_text()) for t in display.ax_.texts] == pytest.approx(
-        expected.ravel(), abs=6e-4
-    )
+    assert numbers(display.ax_) == pytest.approx(expected.ravel(), abs=6e-4)
     for text, color in zip(display.ax_.texts, image.to_rgba(expected).reshape(-1, 4), strict=True):
         assert contrast(text.get_color(), color[:3]) > 4
-    assert display.figure_.axes[1].get_ylabel() == "importance (mean_abs)"
+    assert display.figure_.axes[1].get_ylabel() == "mean |contribution| to the probability"
 
 
 def test_heatmap_of_signed_importances_has_white_at_zero():
@@ -509,7 +698,10 @@ def test_cv_results_show_each_fold_of_a_pipeline():
     assert y_labels(display.ax_) == [f"x{j}" for j in order]
     bars = display.plot("bar").ax_.patches
     np.testing.assert_allclose([b.get_width() for b in bars], importances.mean(axis=0)[order])
-    np.testing.assert_allclose(display.sem, importances.std(axis=0, ddof=1) / np.sqrt(3))
+    # Student's interval of three numbers reaches 4.303 standard errors.
+    upper = importances.mean(axis=0) + 4.303 * importances.std(axis=0, ddof=1) / np.sqrt(3)
+    np.testing.assert_allclose(display.intervals[:, 1], upper, rtol=1e-3)
+    assert (display.intervals[:, 0] >= 0).all()
 
 
 def test_cv_results_without_estimators_or_with_other_columns_are_refused(iris, binary):
@@ -537,7 +729,7 @@ def test_other_or_unfitted_estimators_are_refused(binary):
 def test_wrapper_and_its_explanations_show_the_same(binary):
     wrapper, explanations = from_estimator(binary), from_explanations(binary.explanations_)
     np.testing.assert_allclose(wrapper.importances, explanations.importances)
-    np.testing.assert_allclose(wrapper.sem, explanations.sem)
+    np.testing.assert_allclose(wrapper.intervals, explanations.intervals)
 
 
 @pytest.mark.parametrize(
@@ -557,7 +749,9 @@ def test_plot_refuses_what_it_cannot_draw(binary, options, message):
 def test_kinds_without_their_data_say_what_is_missing():
     display = from_importances({"a": [1, 2]})
     for kind, needed in {
-        "beeswarm": "weights",
+        "beeswarm": "explanations",
+        "row": "explanations",
+        "effect": "explanations",
         "box": "fold_importances or row_importances",
         "heatmap": "class_importances",
     }.items():

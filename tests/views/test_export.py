@@ -1,9 +1,8 @@
-"""The weights keep their numbers and names in dataframes, shap, lime and HTML."""
+"""The weights keep their numbers and names in dataframes, shap and lime."""
 
 import copy
 import json
 import sys
-from html.parser import HTMLParser
 
 import matplotlib as mpl
 import narwhals.stable.v2 as nw
@@ -15,11 +14,11 @@ import pytest
 from matplotlib import pyplot as plt
 from scipy import sparse
 from sklearn.datasets import load_iris
-from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestRegressor
+from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LinearRegression, LogisticRegression
 
 from sklime import lime_importance
-from sklime._views.exports import html, to_frame, to_lime, to_shap
+from sklime._views.exports import to_frame, to_lime, to_shap
 
 # shap 0.51 still calls what matplotlib 3.11 deprecates; lime leaves its script file open.
 uses_shap = pytest.mark.filterwarnings(
@@ -75,7 +74,7 @@ def mixed():
     y = np.where((X["age"] > 50) | (X["city"] == "Rome"), "yes", "no")
     X.loc[::10, "age"] = np.nan
     X.loc[5, "city"] = None
-    model = HistGradientBoostingClassifier(categorical_features="from_dtype", max_iter=20)
+    model = HistGradientBoostingClassifier(categorical_features="from_dtype", max_iter=5)
     return explain(model.fit(X, y), X)
 
 
@@ -178,14 +177,51 @@ def test_frame_of_arrays_without_pandas_names_the_command(linear, monkeypatch):
 
 
 @uses_shap
-def test_shap_values_are_the_weights_of_the_positive_class(mixed):
+def test_shap_values_are_those_of_the_positive_class(mixed):
     explanation = to_shap(mixed)
-    np.testing.assert_array_equal(explanation.values, mixed.weights[:, :, 1])
-    np.testing.assert_array_equal(explanation.base_values, mixed.intercepts[:, 1])
-    assert list(explanation.feature_names) == ["age", "city", "<b>x</b>"]
-    np.testing.assert_array_equal(to_shap(mixed, label="no").values, mixed.weights[:, :, 0])
+    np.testing.assert_array_equal(explanation.values[:, :-1], mixed.weights[:, :, 1])
+    names = ["age", "city", "<b>x</b>", "(interactions, place in bin)"]
+    assert list(explanation.feature_names) == names
+    plain = to_shap(mixed, remainder=False)
+    np.testing.assert_array_equal(plain.values, mixed.weights[:, :, 1])
+    np.testing.assert_array_equal(plain.base_values, explanation.base_values)
+    assert list(plain.feature_names) == names[:-1]
+    other = to_shap(mixed, label="no", remainder=False)
+    np.testing.assert_array_equal(other.values, mixed.weights[:, :, 0])
     with pytest.raises(ValueError, match=r"label must be one of \['no', 'yes'\]. Got 'maybe'"):
         to_shap(mixed, label="maybe")
+
+
+@uses_shap
+@pytest.mark.parametrize("values", ["weights", "contributions"])
+def test_shap_base_and_values_add_up_to_the_models_prediction(iris, values):
+    X, y = load_iris(return_X_y=True, as_frame=True)
+    model = LogisticRegression(max_iter=1000).fit(X, y)
+    explanations = explain(model, X, values=values)
+    total = to_shap(explanations).base_values + to_shap(explanations).values.sum(axis=1)
+    np.testing.assert_allclose(total, model.predict_proba(X), atol=1e-12)
+
+
+@uses_shap
+def test_shap_base_of_contributions_is_the_same_for_every_row(targets):
+    X, model = targets.data, LinearRegression().fit(targets.data, targets.data[:, :2])
+    explanations = explain(model, X, values="contributions", num_samples=8192)
+    base = to_shap(explanations).base_values
+    assert (base == base[0]).all()
+    # Of a linear model the mean over independent columns is the mean over the rows.
+    np.testing.assert_allclose(base[0], X[:, :2].mean(axis=0), atol=0.02)
+
+
+@uses_shap
+def test_shap_waterfall_ends_at_the_models_prediction(mixed):
+    import shap
+
+    shap.plots.waterfall(to_shap(mixed)[3], show=False)
+    plt.gcf().canvas.draw()
+    texts = [label.get_text() for ax in plt.gcf().axes for label in ax.get_xticklabels()]
+    assert f"${mixed.predictions[3, 1]:0.3f}".rstrip("0").lstrip("$") in " ".join(texts)
+    names = [label.get_text() for label in plt.gcf().axes[0].get_yticklabels()]
+    assert any("(interactions, place in bin)" in name for name in names)
 
 
 @uses_shap
@@ -201,28 +237,18 @@ def test_shap_data_are_numbers_with_the_categories_beside(mixed):
 @uses_shap
 def test_shap_values_of_several_classes_have_an_axis_for_them(iris):
     explanation = to_shap(iris)
-    assert explanation.shape == (30, 4, 3)
+    assert explanation.shape == (30, 5, 3)
     assert list(explanation.output_names) == ["a", "b", "c"]
     second = explanation[..., 1]
-    np.testing.assert_array_equal(second.values, iris.weights[:, :, 1])
-    np.testing.assert_array_equal(second.base_values, iris.intercepts[:, 1])
+    np.testing.assert_array_equal(second.values[:, :-1], iris.weights[:, :, 1])
     np.testing.assert_array_equal(to_shap(iris, label="b").values, second.values)
-
-
-@uses_shap
-def test_shap_base_and_values_add_up_to_the_surrogate(linear):
-    # An additive model is its surrogate but for the place inside the bins.
-    explanation = to_shap(linear)
-    total = explanation.base_values + explanation.values.sum(axis=1)
-    assert np.corrcoef(total, linear.predictions[:, 0])[0, 1] > 0.9
-    assert total.mean() == pytest.approx(linear.predictions.mean(), abs=0.2)
 
 
 @uses_shap
 def test_shap_bar_and_beeswarm_plot_the_weights(mixed):
     import shap
 
-    explanation = to_shap(mixed)
+    explanation = to_shap(mixed, remainder=False)
     ax = shap.plots.bar(explanation, show=False)
     expected = np.sort(np.abs(mixed.weights[:, :, 1]).mean(axis=0))[::-1]
     np.testing.assert_allclose([bar.get_width() for bar in ax.patches], expected)
@@ -351,106 +377,3 @@ def test_without_lime_the_error_names_the_command(linear, monkeypatch):
     monkeypatch.setitem(sys.modules, "lime.explanation", None)
     with pytest.raises(ImportError, match=r"to_lime requires lime.*`pip install lime`"):
         to_lime(linear, 0)
-
-
-# HTML
-
-
-class Cells(HTMLParser):
-    """Texts of the cells, widths of the bars and all text outside of style."""
-
-    def __init__(self, page):
-        super().__init__()
-        self.rows, self.widths, self.text, self.tags = [], [], "", []
-        self.feed(page)
-        self.close()
-
-    def handle_starttag(self, tag, attributes):
-        self.tags.append(tag)
-        if tag == "tr":
-            self.rows.append([])
-        if tag == "td":
-            self.rows[-1].append("")
-        if tag == "div" and dict(attributes).get("class") == "bar":
-            self.widths.append(float(dict(attributes)["style"].removeprefix("width: ")[:-1]))
-
-    def handle_data(self, data):
-        if self.tags[-1] == "td":
-            self.rows[-1][-1] += data
-        elif self.tags[-1] != "style":
-            self.text += data
-
-
-def test_html_shows_importances_errors_and_bars(iris):
-    cells = Cells(html(iris))
-    importances, sem = iris.importances(), iris.standard_error()
-    order = np.argsort(-importances)
-    assert [row[0] for row in cells.rows] == [iris.feature_names[j] for j in order]
-    assert [float(row[1]) for row in cells.rows] == pytest.approx(importances[order], rel=0.01)
-    assert [float(row[2].removeprefix("± ")) for row in cells.rows] == pytest.approx(
-        sem[order], rel=0.5
-    )
-    shares = 100 * importances[order] / importances.max()
-    assert cells.widths == pytest.approx(shares, abs=0.06)
-
-
-def test_html_tells_how_the_explanations_were_made(iris):
-    text = Cells(html(iris)).text
-    low, middle, high = np.percentile(iris.scores, [25, 50, 75])
-    for part in (
-        "30 rows, 4 columns, 3 classes",
-        f"median {middle:.2f}, half of them {low:.2f} to {high:.2f}",
-        "engine pooled",
-        "256 perturbed rows",
-        "kernel width 1.5",
-    ):
-        assert part in text
-
-
-class Product:
-    def predict(self, X):
-        return np.sign(X[:, 0] * X[:, 1])
-
-
-def test_html_of_the_pooled_engine_splits_the_variance():
-    X = np.random.default_rng(0).normal(size=(400, 3))
-    X -= np.median(X, axis=0)  # quartiles cut where the sign changes
-    explanations = explain(Product(), X, engine="pooled", num_samples=2048, kernel_width=0.4)
-    shares = {name: f"{share[0]:.0%}" for name, share in explanations.variance_shares.items()}
-    main, pairs, higher, within = shares.values()
-    text = Cells(html(explanations)).text
-    assert f"variance: main effects {main}, pairs {pairs}, higher orders {higher}, " in text
-    assert f"inside bins {within}" in text
-    assert float(pairs.rstrip("%")) > 90
-
-
-def test_html_escapes_names():
-    X = pd.DataFrame(np.random.default_rng(0).normal(size=(40, 2)))
-    X.columns = ['<script>alert("x")</script>', "a' onmouseover='b&amp;"]
-    page = html(explain(LinearRegression().fit(X, X.iloc[:, 0]), X))
-    cells = Cells(page)
-    assert [row[0] for row in cells.rows] == list(X.columns)
-    assert set(cells.tags) == {"div", "style", "p", "b", "table", "tr", "td"}
-    assert "onmouseover='" not in page
-
-
-def test_html_counts_the_columns_left_out():
-    X = np.random.default_rng(0).normal(size=(40, 30))
-    explanations = explain(LinearRegression().fit(X, X[:, 3]), X)
-    cells = Cells(html(explanations, max_features=10))
-    assert len(cells.rows) == 10
-    left_out = np.sort(explanations.importances())[-11]
-    assert f"and 20 more, up to {left_out:.2g}" in cells.text
-    assert "40 rows, 30 columns" in cells.text
-    assert "outputs" not in cells.text
-
-
-@pytest.mark.filterwarnings("ignore:All importances are 0")
-@pytest.mark.parametrize("engine", ["pooled"])
-def test_html_of_a_constant_model_says_so(engine):
-    X = np.random.default_rng(0).normal(size=(40, 2))
-    explanations = explain(RandomForestRegressor(2).fit(X, np.ones(40)), X, engine=engine)
-    cells = Cells(html(explanations))
-    assert "none, for the predictions are constant" in cells.text
-    assert "variance" not in cells.text
-    assert cells.widths == [0, 0]

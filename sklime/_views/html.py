@@ -1,0 +1,161 @@
+"""Results as small tables of HTML, for notebooks and pages, bright or dark."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from html import escape
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .._anova.effects import variance_split
+from .exports import Explained
+
+Floats = NDArray[np.float64]
+
+_STYLE = """<style>
+.sklime {font-size: 13px; line-height: 1.4; max-width: 640px}
+.sklime p {margin: 4px 0}
+.sklime table {border-collapse: collapse; table-layout: auto; width: 100%;
+  margin: 6px 0; color: inherit; font-size: inherit}
+.sklime tr, .sklime td {background: none; border: 0}
+.sklime td {padding: 1px 8px 1px 0; white-space: nowrap; width: 1%}
+.sklime td.name {text-align: left; max-width: 260px; overflow: hidden; text-overflow: ellipsis}
+.sklime td.number {text-align: right; font-variant-numeric: tabular-nums}
+.sklime td.track {width: auto}
+.sklime .bar {background: #0072B2; height: 11px; min-width: 1px}
+.sklime .negative {background: #D55E00}
+.sklime .quiet {opacity: 0.75}
+.sklime .faint td {font-style: italic; opacity: 0.75}
+.sklime .faint .bar {background: none; border: 1px solid; box-sizing: border-box; min-width: 3px}
+</style>"""
+
+
+def ranking(
+    title: str,
+    names: Sequence[Any] | NDArray[Any],
+    values: Floats,
+    sem: Floats,
+    told: NDArray[np.bool_],
+    notes: Sequence[str] = (),
+    *,
+    max_features: int = 15,
+) -> str:
+    """Return a table of names by decreasing size of their values, with bars.
+
+    Colours are those of the page it is shown in. Every text is escaped.
+
+    Parameters
+    ----------
+    title : str
+        What it is, above the table.
+    names : array-like of shape (n,)
+        Columns, or pairs of columns.
+    values, sem : ndarrays of shape (n,)
+        Importances and their standard errors; one that is not finite is left out.
+    told : ndarray of shape (n,), bool
+        Which values can be told from 0; the others look like it.
+    notes : sequence of str
+        What is said below the table.
+    max_features : int, default=15
+        Number of lines in the table; the others are counted below it.
+
+    Returns
+    -------
+    html : str
+        A fragment of HTML.
+    """
+    sizes = np.abs(values)
+    order = np.argsort(-sizes, kind="stable")
+    shown, rest = order[:max_features], order[max_features:]
+    largest = sizes.max(initial=0) or 1
+    lines = [_line(names[j], values[j], sem[j], told[j], sizes[j] / largest) for j in shown]
+    more = [f"and {len(rest)} more, up to {sizes[rest].max():.2g}"] if len(rest) else []
+    if not told[shown].all():
+        more.append("italic, empty bar: the 95 % interval holds 0")
+    return _fragment(title, lines, [*more, *notes])
+
+
+def figures(title: str, numbers: Mapping[str, str], notes: Sequence[str] = ()) -> str:
+    """Return a table of names and texts.
+
+    Parameters
+    ----------
+    title : str
+        What it is, above the table.
+    numbers : mapping of str to str
+        Its lines.
+    notes : sequence of str
+        What is said below the table.
+
+    Returns
+    -------
+    html : str
+        A fragment of HTML.
+    """
+    lines = [
+        f'<tr><td class="name">{escape(name)}</td><td class="number">{escape(number)}</td>'
+        '<td class="track"></td></tr>'
+        for name, number in numbers.items()
+    ]
+    return _fragment(title, lines, notes)
+
+
+def _fragment(title: str, lines: Sequence[str], notes: Sequence[str]) -> str:
+    below = [f'<p class="quiet">{escape(note)}</p>' for note in notes]
+    table = ["<table>", *lines, "</table>"] if lines else []
+    head = ['<div class="sklime">', _STYLE, f"<p><b>{escape(title)}</b></p>"]
+    return "\n".join([*head, *table, *below, "</div>"])
+
+
+def _line(name: Any, value: float, sem: float, told: bool, share: float) -> str:
+    text = escape(str(name))
+    error = f"± {sem:.1g}" if np.isfinite(sem) else ""
+    bar = "bar negative" if value < 0 else "bar"
+    return (
+        f'<tr{"" if told else " class=faint"}><td class="name" title="{text}">{text}</td>'
+        f'<td class="number">{value:.3g}</td><td class="number quiet">{error}</td>'
+        f'<td class="track"><div class="{bar}" style="width: {100 * share:.1f}%"></div></td></tr>'
+    )
+
+
+def describe(explained: Explained) -> list[str]:
+    """How many rows were explained, how well, and how, in one or two lines.
+
+    Parameters
+    ----------
+    explained : Explained
+        The explained rows.
+
+    Returns
+    -------
+    notes : list of str
+        Plain text.
+    """
+    n, d, n_outputs = explained.weights.shape
+    counts = f"{n} rows, {d} columns"
+    if n_outputs > 1:
+        counts += f", {n_outputs} {'outputs' if explained.classes is None else 'classes'}"
+    scores = explained.scores[~np.isnan(explained.scores)]
+    if scores.size:
+        low, middle, high = np.percentile(scores, [25, 50, 75])
+        fit = f"R² of the rows: median {middle:.2f}, half of them {low:.2f} to {high:.2f}"
+    else:
+        fit = "R² of the rows: none, for the predictions are constant"
+    made = f"engine {explained.engine} · {explained.num_samples} perturbed rows"
+    width = f"kernel width {explained.kernel_width:.3g}"
+    return [" · ".join([counts, fit, *_variance(explained), made, width])]
+
+
+def _variance(explained: Explained) -> list[str]:
+    """What the model's variance is made of, where the engine knows it."""
+    if not explained.effects:
+        return []
+    splits = np.mean([variance_split(effects) for effects in explained.effects], axis=0)
+    shares = splits.mean(axis=1)
+    if np.isnan(shares[0]):  # an output does not vary
+        return []
+    texts = ("main effects", "pairs", "higher orders")
+    parts = [f"{text} {share:.0%}" for text, share in zip(texts, shares, strict=False)]
+    return [f"variance: {', '.join(parts)}, inside bins {shares[3]:.0%}"]

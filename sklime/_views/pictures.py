@@ -1,0 +1,199 @@
+"""What each plot shows: from explanations to the arrays that are drawn, and their texts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from . import plots
+from .exports import REMAINDER, base_values, bin_edges, bin_labels, column_values, row_texts
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+Floats = NDArray[np.float64]
+Places = NDArray[np.intp]
+
+_MEASURES = {
+    "mean_abs": "mean |{}|",
+    "rms": "root mean square {}",
+    "median_abs": "median |{}|",
+    "max_abs": "largest |{}|",
+    "mean": "mean {}",
+}
+
+
+class Lines(NamedTuple):
+    """Names from the top, a last line about the others, and which of them are not told from 0."""
+
+    names: Sequence[Any]
+    more: str = ""
+    faint: NDArray[np.bool_] | None = None
+
+
+class Picture(NamedTuple):
+    """What draws on an axis, and the texts around it; without lines it has a plain y-axis."""
+
+    draw: Callable[[Axes], None]
+    lines: Lines | None
+    title: str
+    x_label: str = ""
+    y_label: str = ""
+    width: float = 7.0
+
+    @property
+    def size(self) -> tuple[float, float]:
+        """Inches that the picture needs."""
+        n = 8.5 if self.lines is None else len(self.lines.names) + bool(self.lines.more)
+        return self.width, 1.6 + 0.32 * n
+
+    def draw_on(self, ax: Axes) -> None:
+        if self.lines is not None:
+            plots.lines(ax, *self.lines)
+        self.draw(ax)
+        ax.set_xlabel(self.x_label, parse_math=False)
+        ax.set_ylabel(self.y_label, parse_math=False)
+        ax.set_title(self.title, loc="left", fontsize="medium", parse_math=False)
+
+
+def beeswarm(explained: Any, k: int, columns: Places, lines: Lines) -> Picture:
+    """Contributions of every row to output k."""
+    x = explained.weights[:, columns, k]
+    shade = plots.ranks(column_values(explained)[:, columns])
+    named = ((i, bin_labels(explained, j)) for i, j in enumerate(columns))
+    levels = {i: names for i, names in named if names is not None}
+
+    def draw(ax: Axes) -> None:
+        plots.beeswarm(ax, x, shade, levels)
+
+    return Picture(draw, lines, f"{len(x):,} rows", _contribution(explained, k))
+
+
+def row(explained: Any, k: int, i: int, top: int | None) -> Picture:
+    """How the contributions of row i lead from the average to its prediction."""
+    i = range(len(explained.weights))[i]
+    values, cells = explained.weights[i, :, k], row_texts(explained, i)
+    base, prediction = base_values(explained)[i, k], explained.predictions[i, k]
+    columns, rest = np.split(
+        plots.descending(np.abs(values)), [len(values) if top is None else top]
+    )
+    names = []
+    for j in columns:
+        cell = plots.short(cells[j], 16)
+        names.append(f"{plots.short(explained.feature_names[j], 31 - len(cell))} = {cell}")
+    steps = [*values[columns], prediction - base - values.sum()]
+    if len(rest):
+        names.append(f"{len(rest)} other columns")
+        steps.insert(-1, values[rest].sum())
+
+    def draw(ax: Axes) -> None:
+        plots.waterfall(ax, np.array(steps), float(base))
+
+    title = f"Row {explained.sample_indices[i]}"
+    return Picture(draw, Lines([*names, REMAINDER]), title, _contribution(explained, k))
+
+
+def interactions(explained: Any, top: int | None) -> Picture:
+    """The strongest pairs of columns."""
+    pairs = explained.top_interactions(len(explained.feature_names) ** 2)
+    strength = np.array([pair.strength for pair in pairs])
+    half = 1.96 * np.array([pair.sem for pair in pairs])
+    ends = np.column_stack([np.maximum(strength - half, 0), strength + half])
+    shown, rest = largest(strength, top)
+    times = " \N{MULTIPLICATION SIGN} "
+    names = [times.join(plots.short(name, 15) for name in pairs[i][:2]) for i in shown]
+    faint = plots.holds_zero(ends[shown])
+
+    def draw(ax: Axes) -> None:
+        plots.bars(ax, strength[shown], ends[shown], faint)
+
+    lines = Lines(names, rest if pairs else "no pair rises above the noise", faint)
+    what = f"strength (standard deviation) in the {_response(explained)}, with 95 % interval"
+    return Picture(draw, lines, "Interactions", what)
+
+
+def pair(explained: Any, k: int, first: int | str, second: int | str) -> Picture:
+    """What two columns add to output k beyond what each adds by itself."""
+    table = explained.interaction_table(first, second, explained.output_names[k])
+    y, x = (plots.short(explained.feature_names[explained._column(j)]) for j in (first, second))
+    faint = np.abs(table.effects) <= 1.96 * table.sem
+    title = f"What {y} and {x} together add to the {_response(explained, k)}"
+
+    def draw(ax: Axes) -> None:
+        plots.heatmap(ax, table.effects, table.columns, faint=faint)
+
+    return Picture(draw, Lines(table.rows), title, x, y)
+
+
+def effect(explained: Any, k: int, column: int | str, top: int | None) -> Picture:
+    """What the bins of a column add to output k by themselves."""
+    j = explained._column(column)
+    found = explained.main_effect(j, explained.output_names[k])
+    name, what = plots.short(explained.feature_names[j]), f"adds to the {_response(explained, k)}"
+    if bin_labels(explained, j) is not None:
+        shown, rest = largest(found.effects, top)
+        means, ends = found.effects[shown], found.intervals[shown]
+        lines = Lines([found.bins[b] for b in shown], rest, plots.holds_zero(ends))
+
+        def draw_levels(ax: Axes) -> None:
+            plots.bars(ax, means, ends, lines.faint, signed=True)
+
+        return Picture(draw_levels, lines, f"Effect of {name}", f"{what}, with 95 % interval")
+    x, y = column_values(explained)[:, j], explained.weights[:, j, k]
+    edges = bin_edges(explained, j, x)
+    bins = slice(len(edges) - 1)  # without the one of missing values
+    other, shade, levels = _partner(explained, j)
+
+    def draw(ax: Axes) -> None:
+        plots.effect(ax, edges, found.effects[bins], found.intervals[bins])
+        plots.scatter(ax, x, y, shade, levels, other)
+
+    return Picture(draw, None, f"Effect of {name}", name, what)
+
+
+def _partner(explained: Any, j: int) -> tuple[str, Floats, NDArray[Any] | None]:
+    """The column that interacts most with column j, the ranks of its values, or its levels."""
+    strength = explained.interactions[j]
+    other = int(strength.argmax())
+    if strength[other] == 0:
+        return "", np.full(len(explained.weights), np.nan), None
+    shade = plots.ranks(column_values(explained)[:, [other]])[:, 0]
+    return explained.feature_names[other], shade, bin_labels(explained, other)
+
+
+def largest(sizes: Floats, top: int | None) -> tuple[Places, str]:
+    """Positions of the largest sizes, and what is said of the others."""
+    order = plots.descending(np.abs(sizes))
+    shown, rest = np.split(order, [len(order) if top is None else top])
+    if not len(rest):
+        return shown, ""
+    return shown, f"and {len(rest)} more, up to {plots.texts(np.abs(sizes[rest]))[0]}"
+
+
+def measure(explained: Any, aggregation: Any) -> str:
+    """What an aggregation makes of the contributions, in words."""
+    name = aggregation if isinstance(aggregation, str) else None
+    own = name or getattr(aggregation, "__name__", "own measure")
+    text = _MEASURES.get(str(name), f"{own} of the {{}}s").format(_noun(explained))
+    return f"{text} to the {_response(explained)}"
+
+
+def _noun(explained: Any) -> str:
+    return "contribution" if explained.values == "contributions" else "LIME weight"
+
+
+def _contribution(explained: Any, k: int) -> str:
+    return f"{_noun(explained)} to the {_response(explained, k)}"
+
+
+def _response(explained: Any, k: int | None = None) -> str:
+    """What the model says, of one output if there are several."""
+    names, predictions = explained.output_names, explained.predictions
+    of = "" if k is None or len(names) == 1 else f" of {plots.short(names[k], 20)}"
+    if explained.classes is None:
+        return f"prediction{of}"
+    chances = (predictions >= 0).all() and np.allclose(predictions.sum(axis=1), 1)
+    return f"{'probability' if chances else 'decision function'}{of}"
