@@ -8,7 +8,25 @@ from scipy.stats import norm, rankdata
 from sklearn.utils import Bunch, check_array
 from sklearn.utils._param_validation import Interval, validate_params
 
+from ._views.html import figures
+
 Array = NDArray[np.float64]
+
+
+class _Stability(Bunch):
+    """A Bunch that notebooks show as a table."""
+
+    def _repr_html_(self) -> str:
+        low, high = self.nogueira_confint
+        names = {
+            "jaccard": "Jaccard index",
+            "kendall": "Kendall's tau",
+            "spearman": "Spearman's rho",
+        }
+        numbers = {name: f"{self[key]:.2f}" for key, name in names.items()}
+        nogueira = {"Nogueira's stability": f"{self.nogueira:.2f}, {low:.2f} to {high:.2f}"}
+        notes = ["1 is full agreement, 0 what chance gives (but for the Jaccard index)"]
+        return figures(f"Stability of the best {self.k} columns", nogueira | numbers, notes)
 
 
 @validate_params(
@@ -101,7 +119,7 @@ def importance_stability(
     selected = _most_important(runs, k)
     stability, variance = _nogueira(selected)
     half = float(norm.ppf((1 + level) / 2) * np.sqrt(variance))
-    return Bunch(
+    return _Stability(
         nogueira=stability,
         nogueira_variance=variance,
         nogueira_confint=(stability - half, stability + half),

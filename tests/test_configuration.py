@@ -27,7 +27,7 @@ def test_the_oldest_versions_tested_are_the_lower_bounds():
     extras = PROJECT["optional-dependencies"]
     required = [
         *PROJECT["dependencies"],
-        *(text for extra in ("plot", "files", "progress") for text in extras[extra]),
+        *(text for extra in ("plot", "files") for text in extras[extra]),
     ]
     bounds = versions(required + extras["test"], ">=")
     pins = versions(PYPROJECT["tool"]["tox"]["env"]["oldest"]["deps"], "==")

@@ -149,3 +149,11 @@ def test_unusable_input_raises(importances, k, message):
 def test_level_out_of_range_raises():
     with pytest.raises(ValueError, match="'level' parameter of importance_stability must be"):
         importance_stability(Z2, level=1.0)
+
+
+def test_stability_is_a_table_in_notebooks():
+    runs = [[0.9, 0.5, 0.1, 0.0], [0.8, 0.6, 0.0, 0.1], [0.7, 0.1, 0.6, 0.0]]
+    page = importance_stability(runs, k=2)._repr_html_()
+    assert "Stability of the best 2 columns" in page
+    for number in ("0.33,", "0.56"):
+        assert number in page

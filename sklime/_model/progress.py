@@ -1,7 +1,11 @@
 """A bar over the rows that the model predicts."""
 
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
+
+from tqdm import tqdm
 
 
 @contextmanager
@@ -19,22 +23,18 @@ def progress(n_rows: int, verbose: int) -> Iterator[Callable[[int], object] | No
     ------
     advance : callable or None
         To be called with the number of rows of each prediction.
-
-    Raises
-    ------
-    ImportError
-        If tqdm is missing and `verbose` is not 0.
     """
     if not verbose:
         yield None
         return
-    try:
-        from tqdm.auto import tqdm
-    except ImportError as error:
-        raise ImportError("verbose=1 needs tqdm for its progress bar: pip install tqdm.") from error
-    # tqdm would take a notebook's output for a file.
-    in_notebook = any(base.__module__ == "tqdm.notebook" for base in tqdm.__mro__)
-    with tqdm(
-        total=n_rows, desc="model rows", unit="row", disable=False if in_notebook else None
-    ) as bar:
+    # A notebook shows a line of text as well, without ipywidgets; what goes to stderr is red there.
+    where: dict[str, Any] = {"disable": None}
+    if _in_notebook():
+        where = {"file": sys.stdout, "ncols": 80}
+    with tqdm(total=n_rows, desc="model rows", unit="row", **where) as bar:
         yield bar.update
+
+
+def _in_notebook() -> bool:
+    shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
+    return "IPKernelApp" in getattr(shell, "config", {})

@@ -1,4 +1,6 @@
 import sys
+from types import SimpleNamespace
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -62,7 +64,15 @@ def test_the_bar_changes_no_number(fitted):
     np.testing.assert_array_equal(silent.importances_mean, shown.importances_mean)
 
 
-def test_a_missing_tqdm_is_named_with_what_installs_it(fitted, monkeypatch):
-    monkeypatch.setitem(sys.modules, "tqdm.auto", None)
-    with pytest.raises(ImportError, match="pip install tqdm"):
-        lime_importance(*fitted, num_samples=64, verbose=1)
+def test_a_notebook_shows_the_bar_as_text_without_ipywidgets(fitted, monkeypatch, capsys):
+    class Kernel:
+        config: ClassVar = {"IPKernelApp": {}}
+
+    notebook = SimpleNamespace(get_ipython=Kernel)
+    monkeypatch.setitem(sys.modules, "IPython", notebook)
+    monkeypatch.setitem(sys.modules, "ipywidgets", None)
+    lime_importance(*fitted, num_samples=64, random_state=0, verbose=1)
+    out, err = capsys.readouterr()
+    assert "model rows: 100%" in out
+    assert "64/64" in out
+    assert err == ""
