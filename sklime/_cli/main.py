@@ -2,28 +2,29 @@
 
 import csv
 import os
+import platform
 import sys
 import warnings
-from argparse import ArgumentParser, ArgumentTypeError, Namespace
-from collections.abc import Callable, Sequence
+from argparse import Namespace
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any, NoReturn
 
 import numpy as np
+from numpy.typing import NDArray
 from sklearn.feature_selection import SelectFromModel
 from sklearn.pipeline import make_pipeline
 from threadpoolctl import threadpool_limits
 
 from .. import LimeImportanceWrapper, __version__
+from .arguments import SHOWN, make_parser
 from .data import Dataset, breast_cancer, require
-from .models import ESTIMATORS, make_estimator
+from .models import make_estimator
 from .report import Rank, draw, render
 from .scores import HeldOut
 from .terminal import aligned, one_line, progress, show, table
-
-# Columns shown, and the most that --cv keeps, unless --top says how many.
-_SHOWN = 15
 
 # Cells of a table that is not worth a second thread, and bytes of a file not worth a word.
 _SMALL = 10**6
@@ -35,7 +36,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     0; 1 if nobody reads the output any more; 130 if interrupted; 2, after one line on stderr, if
     an argument or the file is of no use.
     """
-    parser = _make_parser()
+    parser = make_parser()
     args = parser.parse_args(argv)
     try:
         _run(args)
@@ -49,106 +50,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         progress("")
         parser.error(one_line(str(error)))
     return 0
-
-
-class _Parser(ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        """Say in one line what is wrong, without the usage."""
-        self.exit(2, f"sklime: error: {message}\n")
-
-
-def _make_parser() -> ArgumentParser:
-    parser = _Parser(
-        prog="sklime",
-        description="Rank the columns of a table by their LIME importances for a model.",
-    )
-    add = parser.add_argument
-    add(
-        "file",
-        metavar="FILE",
-        nargs="?",
-        type=Path,
-        help="table: .csv, .tsv, .txt, .json, .parquet or .xlsx, as people have them "
-        "(default: scikit-learn's breast cancer data)",
-    )
-    add("--target", metavar="COLUMN", help="column to predict (default: the last one)")
-    add(
-        "--task",
-        choices=["classification", "regression"],
-        help="default: classification if the target holds strings, booleans, categories or a few "
-        "different integers",
-    )
-    add("--drop", metavar="COLUMN", action="append", default=[], help="leave it out; repeatable")
-    add(
-        "--keep",
-        metavar="COLUMN",
-        action="append",
-        default=[],
-        help="use it although it looks like an index, an id or text; repeatable",
-    )
-    add(
-        "--rows",
-        metavar="N",
-        type=_integer(2),
-        default=100_000,
-        help="rows to draw from a longer file (default: %(default)s)",
-    )
-    add(
-        "--estimator",
-        metavar="NAME",
-        choices=list(ESTIMATORS),
-        default=next(iter(ESTIMATORS)),
-        help="%(choices)s (default: the first)",
-    )
-    add(
-        "--top",
-        metavar="K",
-        type=_integer(1),
-        help=f"columns to show and, with --cv, to keep (default: {_SHOWN} to show, and as many "
-        "to keep but at most half of them)",
-    )
-    add(
-        "--cv",
-        metavar="K",
-        type=_integer(2),
-        help="score the model in K folds, on all columns and on the best ones of each fold",
-    )
-    add("--output", metavar="CSV", type=Path, help="write the importances of all columns")
-    add("--plot", metavar="PNG", type=Path, help="draw the importances (or .pdf, .svg)")
-    add("--report", metavar="HTML", type=Path, help="write a page with table, plots and settings")
-    add("--values", choices=["contributions", "weights"], help="see LimeImportanceWrapper")
-    add(
-        "--kernel-width",
-        metavar="W",
-        type=_width,
-        help="how far a neighbourhood reaches, see LimeImportanceWrapper; 0 changes one column "
-        "at a time, 'lime' is lime's own width",
-    )
-    add("--random-state", metavar="N", type=_integer(0), default=0, help="default: %(default)s")
-    add("--version", action="version", version=f"sklime {__version__}")
-    return parser
-
-
-def _integer(least: int) -> Callable[[str], int]:
-    """Argument type of the integers from `least` on, as far as scikit-learn's seeds go."""
-
-    def parse(text: str) -> int:
-        if not (text.isdecimal() and least <= int(text) < 2**32):
-            raise ArgumentTypeError(f"must be an integer of {least} or more. Got {text!r}.")
-        return int(text)
-
-    return parse
-
-
-def _width(text: str) -> float | str:
-    """Argument type of kernel widths."""
-    try:
-        number = np.inf if text == "lime" else float(text)
-    except ValueError:
-        number = np.nan
-    if text != "lime" and not 0 <= number < np.inf:
-        raise ArgumentTypeError(f"must be 'lime' or a number from 0 on. Got {text!r}.")
-    return text if text == "lime" else number
 
 
 def _run(args: Namespace) -> None:
@@ -165,12 +66,13 @@ def _run(args: Namespace) -> None:
         # On a small table threads that wait for one another take longer, on a busy machine much.
         with threadpool_limits(1 if data.X.size < _SMALL else None):
             wrapper = _explain(args, data)
-            ranking = _rank(wrapper, data.columns)
             progress("scoring on held-out rows")
-            notes = _notes(wrapper, data, held_out)
-            score_lines = _compare(args, wrapper, held_out) if args.cv else []
+            order = np.argsort(-wrapper.feature_importances_, kind="stable")
+            scores, notes = held_out.judge(wrapper.estimator, order)
+            notes |= _meaning(wrapper, data)
+            score_lines = _compare(args, wrapper, held_out, scores) if args.cv else []
         progress("")
-        shown = args.top or _SHOWN
+        ranking, shown = _rank(wrapper, data.columns, order), args.top or SHOWN
         show(*table(ranking, shown), "", *aligned(notes), *score_lines)
         # An array has no names of its own.
         names = np.array(data.columns, dtype=object)
@@ -178,7 +80,7 @@ def _run(args: Namespace) -> None:
         if args.output is not None:
             _write_csv(args.output, ranking)
         if args.plot is not None:
-            draw(args.plot, explanations, shown, dpi=150)
+            draw(args.plot, explanations, {"kind": "bar", "max_features": shown})
         if args.report is not None:
             page = render(
                 title=f"LIME importances of {data.name}",
@@ -187,7 +89,7 @@ def _run(args: Namespace) -> None:
                 ranking=ranking,
                 shown=shown,
                 explanations=explanations,
-                settings=_settings(args, wrapper),
+                settings=_settings(args, wrapper, data),
                 warned=_texts(caught),
             )
             args.report.write_text(page, encoding="utf-8")
@@ -257,18 +159,23 @@ def _explain(args: Namespace, data: Dataset) -> LimeImportanceWrapper:
     return LimeImportanceWrapper(model, random_state=seed, **chosen).fit(data.X, data.y)
 
 
-def _compare(args: Namespace, wrapper: LimeImportanceWrapper, held_out: HeldOut) -> list[str]:
+def _compare(
+    args: Namespace,
+    wrapper: LimeImportanceWrapper,
+    held_out: HeldOut,
+    with_all: NDArray[np.float64],
+) -> list[str]:
     """Scores without a column, with the best columns of each fold, and with all columns."""
     n_columns = wrapper.n_features_in_
-    kept = args.top or max(1, min(_SHOWN, n_columns // 2))
-    scores = {"no column": held_out.baseline()}
+    kept = args.top or max(1, min(SHOWN, n_columns // 2))
+    scores = {"no column": held_out.baseline}
     if kept < n_columns:
         progress(f"scoring the {kept} best columns of each fold")
         best = SelectFromModel(wrapper, max_features=kept, threshold=-np.inf)
         if hasattr(held_out.data.X, "columns"):
             best.set_output(transform="pandas")  # an array would lose the categories
         scores[f"{kept} best"] = held_out.scores(make_pipeline(best, wrapper.estimator))
-    scores[f"all {n_columns}"] = held_out.scores(wrapper.estimator)
+    scores[f"all {n_columns}"] = with_all
     width = max(map(len, scores))
     lines = [
         f"  {name:{width}}  {round(score.mean(), 3) + 0.0:6.3f} ± {score.std():.3f}"
@@ -278,29 +185,27 @@ def _compare(args: Namespace, wrapper: LimeImportanceWrapper, held_out: HeldOut)
     return ["", title, *lines]
 
 
-def _rank(wrapper: LimeImportanceWrapper, columns: Sequence[str]) -> list[Rank]:
+def _rank(
+    wrapper: LimeImportanceWrapper, columns: Sequence[str], order: NDArray[np.intp]
+) -> list[Rank]:
     """All columns, the most important one first."""
     importances, sem = wrapper.feature_importances_, wrapper.feature_importances_sem_
-    return [
-        Rank(rank, columns[j], float(importances[j]), float(sem[j]))
-        for rank, j in enumerate(np.argsort(-importances, kind="stable"), start=1)
-    ]
+    intervals = wrapper.explanations_.confint(0.95, wrapper.aggregation, wrapper.labels)
+    numbers = np.column_stack([importances, sem, intervals]).tolist()
+    return [Rank(rank, columns[j], *numbers[j]) for rank, j in enumerate(order, start=1)]
 
 
-def _notes(wrapper: LimeImportanceWrapper, data: Dataset, held_out: HeldOut) -> dict[str, str]:
-    """How good the model is, what the numbers mean, and what is suspicious."""
+def _meaning(wrapper: LimeImportanceWrapper, data: Dataset) -> dict[str, str]:
+    """What the numbers mean."""
     explanations = wrapper.explanations_
     unit = f"units of {data.target}"
     if data.classes:
         unit = "probability" if hasattr(wrapper, "predict_proba") else "the decision function"
     what = f"mean size of {len(explanations):,} rows' LIME {explanations.values}"
-    notes = {"Score": held_out.summary(wrapper.estimator), "Importance": f"{what}, in {unit}"}
+    notes = {"Importance": f"{what}, in {unit}"}
     scores = explanations.scores[~np.isnan(explanations.scores)]
     if len(scores):
         notes["Fit"] = f"the linear explanations have a median R² of {np.median(scores):.2f}"
-    order = np.argsort(-wrapper.feature_importances_, kind="stable")
-    if leaks := held_out.leaks(order):
-        notes["Careful"] = "; ".join(leaks)
     return notes
 
 
@@ -309,18 +214,27 @@ def _write_csv(path: Path, ranking: Sequence[Rank]) -> None:
         csv.writer(file).writerows([Rank._fields, *ranking])
 
 
-def _settings(args: Namespace, wrapper: LimeImportanceWrapper) -> dict[str, Any]:
-    """What it takes to do it again."""
-    explanations = wrapper.explanations_
-    return {
-        "estimator": wrapper.estimator[-1],
-        "random state": args.random_state,
-        "aggregation": wrapper.aggregation,
-        "engine": explanations.engine,
-        "kernel width": f"{explanations.kernel_width:.4g}",
-        "perturbed rows": explanations.num_samples,
-        "rows explained": len(explanations),
-    }
+def _settings(args: Namespace, wrapper: LimeImportanceWrapper, data: Dataset) -> list[str]:
+    """What was done, and what it takes to do it again, in sentences."""
+    explanations, n_rows = wrapper.explanations_, len(data.y)
+    packages = ("scikit-learn", "skrub", "pandas", "numpy", "scipy", "lime", "matplotlib")
+    versions = [f"Python {platform.python_version()}", f"sklime {__version__}"]
+    for package in packages:
+        with suppress(PackageNotFoundError):
+            versions.append(f"{package} {version(package)}")
+    return f"""
+The model is {args.estimator}, fitted to {n_rows:,} rows: {one_line(str(wrapper.estimator[-1]))}.
+
+{len(explanations):,} of the rows are explained. For this the model was asked about \
+{explanations.num_samples:,} rows made of the columns' own values. A {explanations.values[:-1]} is \
+what the row's own value of a column adds to what the model says while other columns vary, and an \
+importance the mean size of it. The neighbourhood has width {explanations.kernel_width:.3g} \
+(engine {explanations.engine}); the random state is {args.random_state}.
+
+Intervals are those of the error from asking about so many rows only (95 %). They say nothing of \
+other data or another model.
+
+Versions: {", ".join(versions)}.""".strip().split("\n\n")
 
 
 def _texts(caught: Sequence[warnings.WarningMessage]) -> list[str]:

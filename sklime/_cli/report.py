@@ -1,27 +1,42 @@
 """The HTML report of the command line: one page that needs no other file."""
 
-import platform
 import warnings
-from base64 import b64encode
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from html import escape
-from importlib.metadata import PackageNotFoundError, version
-from io import BytesIO
+from io import StringIO
 from math import floor, log10
 from typing import Any, NamedTuple
 
-from .. import __version__
-from .._display import LimeImportanceDisplay
-from .._explanations import Explanations
+import numpy as np
+
+from .. import Explanations, LimeImportanceDisplay
+
+# Columns whose effects are drawn, rows that are shown as examples, and columns in each of them.
+_N_EFFECTS = 4
+_N_ROWS = 3
+_IN_ROW = 8
+
+# Dots from which on a picture of them is smaller than their list.
+_MANY_DOTS = 100
+
+# A colour that no plot has stands for the colour of the page's text.
+_INK = "#010203"
 
 
 class Rank(NamedTuple):
-    """A column in the ranking, with its standard error."""
+    """A column in the ranking, with its standard error and 95 % interval."""
 
     rank: int
     column: str
     importance: float
     sem: float
+    low: float
+    high: float
+
+    @property
+    def told(self) -> bool:
+        """Whether the interval tells the importance from 0."""
+        return self.low > 0
 
 
 # Colours are the browser's, bright or dark; blue and orange are seen on both.
@@ -38,16 +53,17 @@ body {{font: 15px/1.5 system-ui, sans-serif; max-width: 760px; margin: 2rem auto
 h1 {{font-size: 1.5rem; overflow-wrap: anywhere}}
 h2 {{font-size: 1.1rem; margin: 2rem 0 .5rem}}
 table {{border-collapse: collapse; width: 100%}}
-th, td {{padding: 2px 12px 2px 0; text-align: left}}
+th, td {{padding: 2px 12px 2px 0; text-align: left; overflow-wrap: anywhere}}
 thead th {{border-bottom: 1px solid; white-space: nowrap}}
-td {{overflow-wrap: anywhere}}
-.settings th {{font-weight: normal; width: 11rem; opacity: .75; vertical-align: top}}
+.facts th {{font-weight: normal; width: 7rem; opacity: .75; vertical-align: top}}
 .number {{text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums}}
 .track {{width: 30%}}
 .bar {{background: #0072B2; height: 12px; min-width: 1px}}
+.unsure {{opacity: .65; font-style: italic}}
+.unsure .bar {{background: none; border: 1px solid; box-sizing: border-box; min-width: 3px}}
 .warning {{border-left: 4px solid #D55E00; padding-left: .7rem; overflow-wrap: anywhere}}
 pre {{white-space: pre-wrap; overflow-wrap: anywhere}}
-img {{max-width: 100%; width: 700px}}
+svg {{max-width: 100%; height: auto; display: block; margin: .7rem 0}}
 </style>
 </head>
 <body>
@@ -55,14 +71,6 @@ img {{max-width: 100%; width: 700px}}
 </body>
 </html>
 """
-
-_CAPTIONS = {
-    "bar": "Importances with their standard errors",
-    "beeswarm": "Weights of the explained rows, coloured by the value of the column",
-    "heatmap": "Importances for each class",
-}
-
-_PACKAGES = ("scikit-learn", "numpy", "scipy", "lime", "pandas", "matplotlib")
 
 
 def render(
@@ -73,72 +81,63 @@ def render(
     ranking: Sequence[Rank],
     shown: int,
     explanations: Explanations,
-    settings: Mapping[str, Any],
+    settings: Sequence[str],
     warned: Sequence[str],
 ) -> str:
-    """Return the report.
+    """Return a whole page, in which nothing given is taken for markup.
 
-    Parameters
-    ----------
-    title : str
-        Plain text, as everything else.
-    facts : mapping of str to str
-        What was ranked, and what the numbers mean.
-    scores : sequence of str
-        Lines with the scores of the cross-validation, if there was one.
-    ranking : sequence of Rank
-        All columns, the most important one first.
-    shown : int
-        How many of them are seen and drawn at once.
-    explanations : Explanations
-        What is drawn.
-    settings : mapping of str to object
-        What it takes to do it again.
-    warned : sequence of str
-        What went wrong on the way.
-
-    Returns
-    -------
-    html : str
-        A whole page. Nothing in it is taken for markup but what this function writes.
+    `facts` say what was ranked and how well, `scores` are lines of a cross-validation, `shown`
+    columns of the `ranking` are seen and drawn at once, `settings` are sentences.
     """
+    largest = ranking[0].importance
     body = [
         f"<h1>{escape(title)}</h1>",
         *(f'<p class="warning">{escape(text)}</p>' for text in warned),
-        _settings(facts),
+        _table("facts", [f'<th scope="row">{escape(k)}</th>{_cell(v)}' for k, v in facts.items()]),
         "<h2>Ranking</h2>",
-        _ranking(ranking[:shown], ranking[0].importance),
+        _ranking(ranking[:shown], largest),
     ]
     if rest := ranking[shown:]:
-        more = _ranking(rest, ranking[0].importance)
+        more = _ranking(rest, largest)
         body.append(f"<details><summary>and {len(rest)} more</summary>{more}</details>")
+    if not all(line.told for line in ranking[:shown]):
+        body.append('<p class="unsure">Empty bars: importances that cannot be told from 0.</p>')
     if scores:
         body += ["<h2>Cross-validation</h2>", f"<pre>{escape(chr(10).join(scores))}</pre>"]
-    for kind in _kinds(explanations):
-        body += [f"<h2>{_CAPTIONS[kind]}</h2>", _figure(explanations, kind, shown)]
-    body += ["<h2>Settings</h2>", _settings(settings), "<h2>Versions</h2>", _settings(_versions())]
+    caption = ""
+    for heading, options in _pictures(explanations, [line.column for line in ranking]):
+        body += [f"<h2>{heading}</h2>"] * (heading != caption)
+        body.append(_svg(explanations, {"max_features": shown} | options))
+        caption = heading
+    body += ["<h2>How it was done</h2>", *(f"<p>{escape(text)}</p>" for text in settings)]
     return _PAGE.format(title=escape(title), body="\n".join(body))
+
+
+def _table(kind: str, rows: Sequence[str]) -> str:
+    return "\n".join([f'<table class="{kind}">', *(f"<tr>{row}</tr>" for row in rows), "</table>"])
+
+
+def _cell(value: Any, kind: str = "") -> str:
+    return f'<td class="{kind}">{escape(str(value))}</td>'
 
 
 def _ranking(lines: Sequence[Rank], largest: float) -> str:
     """A table with bars."""
     digits = decimals(largest)
-    rows = []
-    for rank, column, *numbers in lines:
-        cells = "".join(f'<td class="number">{number:.{digits}f}</td>' for number in numbers)
-        share = numbers[0] / (largest or 1)
-        rows.append(
-            f'<tr><td class="number">{rank}</td><td>{escape(column)}</td>{cells}'
-            f'<td class="track"><div class="bar" style="width: {share:.1%}"></div></td></tr>'
+    titles = ("rank", "column", "importance", "95 % interval", "")
+    rows = ["<thead><tr>", *(f'<th scope="col">{text}</th>' for text in titles), "</tr></thead>"]
+    for line in lines:
+        numbers = (
+            f"{line.importance:.{digits}f}",
+            f"{line.low:.{digits}f} to {line.high:.{digits}f}",
         )
-    header = (
-        '<th scope="col">rank</th><th scope="col">column</th>'
-        '<th scope="col" class="number">importance</th>'
-        '<th scope="col" class="number">std. error</th><th></th>'
-    )
-    return "\n".join(
-        ["<table>", f"<thead><tr>{header}</tr></thead><tbody>", *rows, "</tbody></table>"]
-    )
+        bar = f'<div class="bar" style="width: {line.importance / (largest or 1):.1%}"></div>'
+        cells = "".join([_cell(line.column), *(_cell(text, "number") for text in numbers)])
+        kind = "told" if line.told else "unsure"
+        rows.append(
+            f'<tr class="{kind}">{_cell(line.rank)}{cells}<td class="track">{bar}</td></tr>'
+        )
+    return "\n".join(["<table>", *rows, "</table>"])
 
 
 def decimals(largest: float) -> int:
@@ -146,65 +145,52 @@ def decimals(largest: float) -> int:
     return max(0, 3 - floor(log10(largest))) if largest > 0 else 4
 
 
-def _settings(settings: Mapping[str, Any]) -> str:
-    """A table of names and values."""
-    rows = [
-        f'<tr><th scope="row">{escape(name)}</th><td>{escape(str(value))}</td></tr>'
-        for name, value in settings.items()
-    ]
-    return "\n".join(['<table class="settings">', *rows, "</table>"])
+def _pictures(
+    explanations: Explanations, columns: Sequence[str]
+) -> Iterator[tuple[str, dict[str, Any]]]:
+    """What is drawn under which caption: the options of the display."""
+    names, predictions = explanations.output_names.tolist(), explanations.predictions
+    several = len(names) > 2 or (len(names) == 2 and explanations.classes is None)
+    label = names[predictions.mean(axis=0).argmax()] if several else None
+    if several:
+        yield "Importances for each output", {"kind": "heatmap"}
+    else:
+        yield "Rows", {"kind": "beeswarm"}
+    if explanations.effects:
+        for name in columns[:_N_EFFECTS]:
+            yield "What the first columns add", {"kind": "effect", "column": name, "label": label}
+        yield "Columns that work together", {"kind": "interactions"}
+    for row in explanations.pick(min(_N_ROWS, len(explanations))):
+        label = names[predictions[row].argmax()] if several else None
+        options = {"kind": "row", "row": row, "label": label, "max_features": _IN_ROW}
+        yield "Example rows", options
 
 
-def _versions() -> dict[str, str]:
-    """Versions of what took part; pandas and matplotlib may be missing."""
-    versions = {"sklime": __version__, "Python": platform.python_version()}
-    for package in _PACKAGES:
-        try:
-            versions[package] = version(package)
-        except PackageNotFoundError:
-            continue
-    return versions
-
-
-def _kinds(explanations: Explanations) -> list[str]:
-    """The plots that suit the outputs: a swarm shows one, or one of two mirrored ones."""
-    n_outputs = len(explanations.output_names)
-    one = n_outputs == 1 or (n_outputs == 2 and explanations.classes is not None)
-    return ["bar", "beeswarm" if one else "heatmap"]
-
-
-def _figure(explanations: Explanations, kind: str, shown: int) -> str:
-    """A plot for bright and one for dark pages, of which the browser shows the right one."""
-    bright, dark = (
-        _png(explanations, kind, shown, style) for style in ("default", "dark_background")
-    )
-    return (
-        f'<picture><source media="(prefers-color-scheme: dark)" srcset="{dark}">'
-        f'<img src="{bright}" alt="{_CAPTIONS[kind]}"></picture>'
-    )
-
-
-def _png(explanations: Explanations, kind: str, shown: int, style: str) -> str:
-    """A plot as a data URL."""
-    image = BytesIO()
-    draw(image, explanations, shown, kind, style, format="png", dpi=144, transparent=True)
-    return f"data:image/png;base64,{b64encode(image.getvalue()).decode()}"
+def _svg(explanations: Explanations, options: Mapping[str, Any]) -> str:
+    """A plot as a part of the page, in the colour of its text."""
+    parts = ("text.color", "axes.labelcolor", "axes.edgecolor", "xtick.color", "ytick.color")
+    style = {"svg.fonttype": "none"} | dict.fromkeys(parts, _INK)
+    image = StringIO()
+    draw(image, explanations, options, style, format="svg", transparent=True)
+    text = image.getvalue()
+    return text[text.index("<svg") :].replace(_INK, "currentColor")
 
 
 def draw(
     file: Any,
     explanations: Explanations,
-    shown: int,
-    kind: str = "bar",
-    style: str = "default",
-    **options: Any,
+    options: Mapping[str, Any],
+    style: Any = None,
+    **saved: Any,
 ) -> None:
-    """Draw into a file, with matplotlib's options of `savefig`."""
+    """Draw by the display's `options` into a file, with matplotlib's options of `savefig`."""
     import matplotlib.pyplot as plt
 
-    with plt.style.context(style), warnings.catch_warnings():
+    with plt.rc_context(style), warnings.catch_warnings():
         # Characters that the font lacks are drawn as boxes; there is no more to say of each one.
         warnings.filterwarnings("ignore", "Glyph .* missing")
-        LimeImportanceDisplay.from_explanations(explanations, kind=kind, max_features=shown)
-        plt.savefig(file, **options)
+        display = LimeImportanceDisplay.from_explanations(explanations, **options)
+        for each in display.ax_.collections:
+            each.set_rasterized(np.size(each.get_offsets()) > _MANY_DOTS)
+        plt.savefig(file, dpi=150, **saved)
         plt.close()

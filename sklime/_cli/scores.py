@@ -1,5 +1,6 @@
 """Scores on held-out rows, and columns that give the target away."""
 
+from functools import cached_property
 from itertools import islice
 from typing import Any
 
@@ -47,32 +48,34 @@ class HeldOut:
             model, X, self.data.y, cv=folds, scoring=scoring, error_score="raise"
         )
 
+    @cached_property
     def baseline(self) -> NDArray[np.float64]:
         """The scores without a column: of the commonest class, or the mean."""
         model = DummyClassifier() if self.data.classes else DummyRegressor()
         return self.scores(model, np.zeros((len(self.data.y), 1)))
 
-    def summary(self, model: Any) -> str:
-        """The model's mean score in words."""
-        if not self.folds:
-            return "not known: too few rows to hold some out"
-        n_rows = sum(len(test) for _, test in self.folds)
-        score, least = self.scores(model).mean(), self.baseline().mean()
-        by_chance = f", {least:.3f} by naming the commonest class" if self.data.classes else ""
-        return f"{self.metric} {score:.3f} on {n_rows:,} held-out rows{by_chance}"
+    def judge(self, model: Any, order: NDArray[np.intp]) -> tuple[NDArray[np.float64], Any]:
+        """The scores of the model, and what to print of them and of the first columns.
 
-    def leaks(self, order: NDArray[np.intp]) -> list[str]:
-        """Sentences on those of the first columns that give the target away by themselves."""
+        A column that alone tells nearly all about the target gives it away.
+        """
         if not self.folds:
-            return []
-        data, found, least = self.data, [], self.baseline().mean()
+            return np.array([]), {"Score": "not known: too few rows to hold some out"}
+        data, scores, least = self.data, self.scores(model), self.baseline.mean()
+        n_rows = sum(len(test) for _, test in self.folds)
+        said = f"{self.metric} {scores.mean():.3f} on {n_rows:,} held-out rows"
+        chance = f", {least:.3f} by naming the commonest class" if data.classes else ""
+        doubts = []
+        if scores.mean() <= least:
+            doubts.append("the model predicts no better than without columns")
         tree = DecisionTreeClassifier if data.classes else DecisionTreeRegressor
         for j in order[:_SUSPECTS]:
             X = data.X.iloc[:, [j]] if hasattr(data.X, "iloc") else data.X[:, [j]]
             score = self.scores(around(tree(min_samples_leaf=3), X), X, n_folds=1).mean()
             if score - least > _GIVEN_AWAY * (1 - least):
-                found.append(
+                doubts.append(
                     f"{data.columns[j]} alone tells {data.target} ({self.metric} {score:.3f}): "
                     "would it be known before? If not, --drop it"
                 )
-        return found
+        careful = {"Careful": "; ".join(doubts)} if doubts else {}
+        return scores, {"Score": f"{said}{chance}"} | careful

@@ -17,9 +17,10 @@ def table(ranking: Sequence[Rank], shown: int) -> list[str]:
     """The ranking, in lines that fit the terminal."""
     digits = decimals(ranking[0].importance)
     numbers = [
-        f"{line.importance:10.{digits}f}  {line.sem:10.{digits}f}" for line in ranking[:shown]
+        f"{line.importance:10.{digits}f}  {line.sem:10.{digits}f} {' ' if line.told else '?'}"
+        for line in ranking[:shown]
     ]
-    header = "importance  std. error"
+    header = "importance  std. error  "
     width = max(map(len, [header, *numbers]))
     free = shutil.get_terminal_size().columns - len("rank") - width - 3 * len("  ")
     longest = max(_width(_clean(line.column)) for line in ranking[:shown])
@@ -30,6 +31,8 @@ def table(ranking: Sequence[Rank], shown: int) -> list[str]:
         lines.append(f"{line.rank:4}  {_pad(line.column, name)}  {number:>{width}}  {bar}".rstrip())
     if rest := ranking[shown:]:
         lines.append(f"      and {len(rest)} more, up to {rest[0].importance:.{digits}f}")
+    if not all(line.told for line in ranking[:shown]):
+        lines.append("      ? is not told from 0: the 95 % interval of the error holds it")
     return lines
 
 

@@ -120,7 +120,7 @@ def test_built_in_data_gives_the_wrappers_numbers(tmp_path, capsys):
     wrapper.fit(data.data, data.target_names[data.target])
     order = np.argsort(-wrapper.feature_importances_, kind="stable")
     ranking = read_ranking(output)
-    assert list(ranking[0]) == ["rank", "column", "importance", "sem"]
+    assert list(ranking[0]) == ["rank", "column", "importance", "sem", "low", "high"]
     assert [line["rank"] for line in ranking] == [str(k) for k in range(1, 31)]
     assert [line["column"] for line in ranking] == data.feature_names[order].tolist()
     for key, attribute in (
@@ -351,7 +351,7 @@ def test_warnings_are_lines_said_once(tmp_path, capsys):
     pd.DataFrame({"x": range(12), "y": ["a", "b"] * 6}).to_csv(path, index=False)
     assert main([str(path)]) == 0  # gradient boosting learns nothing from 12 rows
     captured = capsys.readouterr()
-    assert re.search(r"\n   1  x +0\.0000 +0\.0000\n", captured.out)
+    assert re.search(r"\n   1  x +0\.0000 +0\.0000 \?\n", captured.out)
     assert "Fit " not in captured.out
     lines = [line for line in captured.err.splitlines() if "warning" in line]
     assert len(lines) == len(set(lines)) >= 1
@@ -375,30 +375,55 @@ class _Page(HTMLParser):
         self.texts.append(data)
 
 
-@pytest.mark.parametrize(("name", "second"), [("label", "Weights"), ("kind", "each class")])
-def test_report_is_one_escaped_page(name, second, files, tmp_path, capsys):
+@pytest.mark.parametrize("name", ["label", "kind"])
+def test_report_is_one_escaped_page(name, files, tmp_path, capsys):
     path = tmp_path / "report.html"
     argv = [files / f"{name}.csv", "--report", path, "--top", "3", "--cv", "2"]
     if name == "kind":
         argv[:1] = [files / "value.csv", "--target", "kind"]
     output = tmp_path / "importances.csv"
     assert main([*map(str, argv), "--output", str(output), "--estimator", "linear"]) == 0
-    page = _Page(path.read_text(encoding="utf-8"))
+    html = path.read_text(encoding="utf-8")
+    page = _Page(html)
     assert not {"script", "link", "iframe"} & set(page.tags)
     assert "<script>" in page.texts
-    urls = [value for key, value in page.attributes if key in ("src", "srcset", "href")]
-    assert len(urls) == 4  # two plots, each for bright and for dark pages
-    assert all(url.startswith("data:image/png;base64,iVBOR") for url in urls)
+    urls = [value for key, value in page.attributes if key in ("src", "href", "xlink:href")]
+    inside = r"#|data:image/png;base64,\s*iVBOR"
+    assert all(re.match(inside, url) for url in urls)
+    # A swarm or a map, four effects, the interactions, three rows: on bright and on dark pages.
+    assert page.tags.count("svg") == 9
+    assert "currentColor" in html
+    assert not re.search(r"(?i)url\(http|@import|#010203", html)
+    text = "\n".join(page.texts)
     for line in read_ranking(output):
         assert line["column"] in page.texts
-    text = "\n".join(page.texts)
+        low, high = float(line["low"]), float(line["high"])
+        assert low <= float(line["importance"]) <= high
     assert "and 3 more" in text
-    assert second in text
+    captions = {"label": "Rows", "kind": "Importances for each output"}
+    for caption in (captions[name], "What the first columns add", "Example rows"):
+        assert caption in page.texts
     assert capsys.readouterr().out.split("\n\n")[-1].rstrip() in text  # the scores
     for wanted in (f"LIME importances of {argv[0].name}", "random state", sklime.__version__):
         assert wanted in text
-    widths = [value for key, value in page.attributes if key == "style"]
+    widths = [value for key, value in page.attributes if key == "style" and "%" in value]
     assert widths[0] == "width: 100.0%"
+
+
+def test_importances_not_told_from_0_are_marked(tmp_path, capsys):
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame(rng.normal(size=(300, 6)), columns=list("abcdef"))
+    frame["y"] = frame["a"] + rng.normal(size=300)
+    frame.to_csv(tmp_path / "t.csv", index=False)
+    report, output = tmp_path / "page.html", tmp_path / "out.csv"
+    main([str(tmp_path / "t.csv"), "--report", str(report), "--output", str(output)])
+    unsure = [line["column"] for line in read_ranking(output) if float(line["low"]) <= 0]
+    html = report.read_text(encoding="utf-8")
+    marked = re.findall(r'<tr class="unsure"><td class="">\d</td><td class="">(\w)</td>', html)
+    assert marked == unsure
+    assert ("Empty bars: importances that cannot be told from 0" in html) == bool(unsure)
+    printed = capsys.readouterr().out
+    assert len(re.findall(r"\n +\d  \w .* \?(?: |\n)", printed)) == len(unsure)
 
 
 @pytest.mark.filterwarnings("default")
@@ -406,13 +431,13 @@ def test_report_has_the_warnings_and_no_package_that_is_missing(tmp_path, monkey
     def version(package):
         raise PackageNotFoundError
 
-    monkeypatch.setattr("sklime._cli.report.version", version)
+    monkeypatch.setattr("sklime._cli.main.version", version)
     pd.DataFrame({"x": range(12), "y": ["a", "b"] * 6}).to_csv(tmp_path / "few.csv", index=False)
     report = tmp_path / "report.html"
     main([str(tmp_path / "few.csv"), "--report", str(report)])
     page = report.read_text(encoding="utf-8")
     assert '<p class="warning">All importances are 0' in page
-    assert "pandas" not in page
+    assert "pandas" not in page.split("Versions: ")[1]
 
 
 @pytest.mark.parametrize(
@@ -531,7 +556,7 @@ def test_help_names_every_estimator_and_version_is_the_packages(capsys):
 
 
 def test_module_runs_without_the_extras(tmp_path):
-    for name in ("pandas", "skrub", "pyarrow", "openpyxl", "matplotlib", "tqdm"):
+    for name in ("pandas", "skrub", "pyarrow", "openpyxl", "matplotlib"):
         (tmp_path / f"{name}.py").write_text("raise ImportError")
     path = os.pathsep.join([str(tmp_path), *filter(None, sys.path)])
     process = subprocess.run(
@@ -547,7 +572,7 @@ def test_module_runs_without_the_extras(tmp_path):
         "sklime: scoring ",
         "sklime: scoring ",
     ]
-    assert re.search(r"\n   1  worst [a-z ]+ +0\.\d{4} +0\.\d{4}  █{20}", process.stdout)
+    assert re.search(r"\n   1  worst [a-z ]+ +0\.\d{4} +0\.\d{4} +█{20}", process.stdout)
     assert "and 27 more" in process.stdout
     assert re.search(r"\n  3 best +0\.9\d\d ± ", process.stdout)
 
