@@ -1,63 +1,48 @@
-"""Draw the pictures of the README. Run as ``python benchmarks/pictures.py``."""
+"""Draw the pictures of the README: each is what the code above it draws.
 
+Run as ``python benchmarks/pictures.py``.
+"""
+
+import re
+from contextlib import redirect_stdout
+from doctest import DocTestParser
+from io import StringIO
 from pathlib import Path
+from typing import Any
 
 import matplotlib as mpl
-from palmerpenguins import load_penguins
-from sklearn.compose import make_column_selector, make_column_transformer
-from sklearn.datasets import load_breast_cancer
-from sklearn.ensemble import RandomForestClassifier
-from sklearn.impute import SimpleImputer
-from sklearn.inspection import permutation_importance
-from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import cross_validate
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
-from sklime import LimeImportanceDisplay, LimeImportanceWrapper
+from sklime import LimeImportanceDisplay
 
-HERE = Path(__file__).parent
+ROOT = Path(__file__).parents[1]
 
 
 def main() -> None:
     mpl.use("Agg")
-    X, y = load_breast_cancer(return_X_y=True, as_frame=True)
-    wrapper = LimeImportanceWrapper(RandomForestClassifier(random_state=0), random_state=0)
-    wrapper.fit(X, y)
-    for kind in ("bar", "beeswarm"):
-        save(LimeImportanceDisplay.from_estimator(wrapper, kind=kind, max_features=10), kind)
-
-    folds = cross_validate(wrapper, X, y, cv=5, return_estimator=True)
-    save(LimeImportanceDisplay.from_cv_results(folds, max_features=10), "box")
-
-    permuted = permutation_importance(wrapper.estimator_, X, y, random_state=0).importances_mean
-    importances = {
-        "LIME": wrapper.feature_importances_,
-        "permutation": permuted,
-        "impurity": wrapper.estimator_.feature_importances_,
-    }
-    display = LimeImportanceDisplay.from_importances(
-        importances, feature_names=X.columns, max_features=10
-    )
-    save(display, "compare")
-
-    # The model of the README's recipe, which names what the picture shows.
-    penguins = load_penguins()
-    columns, species = penguins.drop(columns=["species", "year"]), penguins["species"]
-    prepare = make_column_transformer(
-        (
-            make_pipeline(SimpleImputer(), StandardScaler()),
-            make_column_selector(dtype_include="number"),
-        ),
-        remainder=make_pipeline(SimpleImputer(strategy="most_frequent"), OneHotEncoder()),
-    )
-    model = make_pipeline(prepare, LogisticRegression())
-    logistic = LimeImportanceWrapper(model, random_state=0).fit(columns, species)
-    save(LimeImportanceDisplay.from_estimator(logistic, kind="heatmap"), "heatmap")
+    parts = re.split(r"!\[.*?\]\((\S+\.png)\)", (ROOT / "README.md").read_text())
+    drawn: list[LimeImportanceDisplay] = []
+    names: dict[str, Any] = {}
+    for text, image in zip(parts[::2], [*parts[1::2], None], strict=True):
+        displays = run(text, names)
+        if displays:
+            drawn = displays
+        if image is not None:
+            if not drawn:
+                raise ValueError(f"The code above {image} draws nothing that is not shown already.")
+            drawn.pop(0).figure_.savefig(ROOT / image, dpi=80)
+            print(image)
 
 
-def save(display: LimeImportanceDisplay, name: str) -> None:
-    display.figure_.savefig(HERE / "images" / f"{name}.png", dpi=70, bbox_inches="tight")
+def run(text: str, names: dict[str, Any]) -> list[LimeImportanceDisplay]:
+    """Run the examples in a text; what they draw, in that order."""
+    displays = []
+    for example in DocTestParser().get_examples(text):
+        with redirect_stdout(StringIO()):
+            exec(compile(example.source, "README.md", "single"), names)
+        display = names.get("display")
+        if example.source.startswith("display =") and isinstance(display, LimeImportanceDisplay):
+            displays.append(display)
+    return displays
 
 
 if __name__ == "__main__":

@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 
 from .._anova.effects import variance_split
 from .exports import Explained
+from .pictures import largest
+from .plots import texts
 
 Floats = NDArray[np.float64]
 
@@ -44,56 +46,24 @@ def ranking(
 ) -> str:
     """Return a table of names by decreasing size of their values, with bars.
 
-    Colours are those of the page it is shown in. Every text is escaped.
-
-    Parameters
-    ----------
-    title : str
-        What it is, above the table.
-    names : array-like of shape (n,)
-        Columns, or pairs of columns.
-    values, sem : ndarrays of shape (n,)
-        Importances and their standard errors; one that is not finite is left out.
-    told : ndarray of shape (n,), bool
-        Which values can be told from 0; the others look like it.
-    notes : sequence of str
-        What is said below the table.
-    max_features : int, default=15
-        Number of lines in the table; the others are counted below it.
-
-    Returns
-    -------
-    html : str
-        A fragment of HTML.
+    Colours are those of the page it is shown in. Every text is escaped. Standard errors `sem` (n,)
+    that are not finite are left out; values that are not `told` (n,) from 0 look like it.
     """
-    sizes = np.abs(values)
-    order = np.argsort(-sizes, kind="stable")
-    shown, rest = order[:max_features], order[max_features:]
-    largest = sizes.max(initial=0) or 1
-    lines = [_line(names[j], values[j], sem[j], told[j], sizes[j] / largest) for j in shown]
-    more = [f"and {len(rest)} more, up to {sizes[rest].max():.2g}"] if len(rest) else []
+    shown, rest = largest(values, max_features)
+    numbers = np.reshape(texts(np.append(values[shown], sem[shown])), (2, -1))
+    shares = values / (np.abs(values).max(initial=0) or 1)
+    lines = [
+        _line(names[j], number, error * bool(np.isfinite(sem[j])), shares[j], told[j])
+        for j, number, error in zip(shown, *numbers, strict=True)
+    ]
+    more = [rest] if rest else []
     if not told[shown].all():
         more.append("italic, empty bar: the 95 % interval holds 0")
     return _fragment(title, lines, [*more, *notes])
 
 
 def figures(title: str, numbers: Mapping[str, str], notes: Sequence[str] = ()) -> str:
-    """Return a table of names and texts.
-
-    Parameters
-    ----------
-    title : str
-        What it is, above the table.
-    numbers : mapping of str to str
-        Its lines.
-    notes : sequence of str
-        What is said below the table.
-
-    Returns
-    -------
-    html : str
-        A fragment of HTML.
-    """
+    """Return a table of names and texts."""
     lines = [
         f'<tr><td class="name">{escape(name)}</td><td class="number">{escape(number)}</td>'
         '<td class="track"></td></tr>'
@@ -109,30 +79,18 @@ def _fragment(title: str, lines: Sequence[str], notes: Sequence[str]) -> str:
     return "\n".join([*head, *table, *below, "</div>"])
 
 
-def _line(name: Any, value: float, sem: float, told: bool, share: float) -> str:
-    text = escape(str(name))
-    error = f"± {sem:.1g}" if np.isfinite(sem) else ""
-    bar = "bar negative" if value < 0 else "bar"
+def _line(name: Any, number: str, error: str, share: float, told: bool) -> str:
+    text, bar = escape(str(name)), "bar negative" if share < 0 else "bar"
     return (
         f'<tr{"" if told else " class=faint"}><td class="name" title="{text}">{text}</td>'
-        f'<td class="number">{value:.3g}</td><td class="number quiet">{error}</td>'
-        f'<td class="track"><div class="{bar}" style="width: {100 * share:.1f}%"></div></td></tr>'
+        f'<td class="number">{number}</td><td class="number quiet">{error and f"± {error}"}</td>'
+        f'<td class="track"><div class="{bar}" style="width: {100 * abs(share):.1f}%"></div></td>'
+        "</tr>"
     )
 
 
 def describe(explained: Explained) -> list[str]:
-    """How many rows were explained, how well, and how, in one or two lines.
-
-    Parameters
-    ----------
-    explained : Explained
-        The explained rows.
-
-    Returns
-    -------
-    notes : list of str
-        Plain text.
-    """
+    """How many rows were explained, how well, and how."""
     n, d, n_outputs = explained.weights.shape
     counts = f"{n} rows, {d} columns"
     if n_outputs > 1:

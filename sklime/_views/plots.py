@@ -25,17 +25,7 @@ _PLACES, _DOT, _STACK = 100, 0.15, 0.84
 
 
 def lines(ax: Any, names: Names, more: str = "", faint: Mask | None = None) -> None:
-    """Name the lines of a plot from the top, without needless strokes.
-
-    Parameters
-    ----------
-    ax : matplotlib Axes
-    names : sequence of str
-    more : str
-        What stands in a last line, about those that are not drawn.
-    faint : ndarray of shape (n_names,), bool
-        Names that are not told from 0, in grey italics.
-    """
+    """Name the lines of a plot from the top, grey if `faint`, with a last line about `more`."""
     n = len(names)
     ax.set_ylim(n - 0.5 + bool(more), -0.5)
     ax.spines[["top", "right"]].set_visible(False)
@@ -56,21 +46,7 @@ def bars(
     starts: Floats | float = 0.0,
     signed: bool = False,
 ) -> None:
-    """Bars with their numbers beside them, and their intervals.
-
-    Parameters
-    ----------
-    ax : matplotlib Axes
-    values : ndarray of shape (n,)
-    intervals : ndarray of shape (n, 2)
-        Lower and upper ends.
-    faint : ndarray of shape (n,), bool
-        Bars to draw empty.
-    starts : ndarray of shape (n,)
-        Where the bars start.
-    signed : bool
-        Whether the numbers have a plus.
-    """
+    """Bars (n,) with their numbers beside them and their intervals (n, 2), empty if `faint`."""
     colors = np.where(values < 0, _VERMILLION, _BLUE)
     faces = np.where(np.zeros(len(values), bool) if faint is None else faint, "none", colors)
     places = np.arange(len(values))
@@ -96,21 +72,16 @@ def bars(
             va="center",
             fontsize="small",
         )
+    ax.use_sticky_edges = not signed  # else there is no room for a number left of a bar's start
     ax.margins(x=0.2 if signed else 0.14)
     number_axis(ax, ends, len(values))
 
 
 def beeswarm(ax: Any, x: Floats, shade: Floats, names: Mapping[int, NDArray[Any]]) -> None:
-    """Dots of every row; in columns of categories their names in the colours of the dots.
+    """Dots at `x` (n_rows, n_columns) in the colours of their values.
 
-    Parameters
-    ----------
-    ax : matplotlib Axes
-    x : ndarray of shape (n_rows, n_columns)
-    shade : ndarray of shape (n_rows, n_columns)
-        From 0 for a column's lowest to 1 for its highest value; NaN is grey.
-    names : mapping of int to ndarray of shape (n_rows,), str
-        For columns of categories, by number, the level of each row.
+    `shade` (n_rows, n_columns) is from 0 for a column's lowest to 1 for its highest value, NaN
+    where missing; `names` has the level of each row in the columns of categories, by number.
     """
     colors, order, y = _shades(shade), shade.copy(), np.empty(x.shape)
     for j in range(x.shape[1]):
@@ -240,17 +211,7 @@ def heatmap(
 
 
 def compare(ax: Any, tables: Mapping[str, Floats], columns: Places, names: Names) -> None:
-    """Ranks of columns by several importances, joined by lines.
-
-    Parameters
-    ----------
-    ax : matplotlib Axes
-    tables : mapping of str to ndarray of shape (n_features,)
-    columns : ndarray of shape (n,)
-        Which columns are drawn.
-    names : sequence of str
-        Names of all columns.
-    """
+    """Ranks of some columns among all (n_features,) by several importances, joined by lines."""
     sizes = np.array([shares(each) for each in tables.values()])
     ranks = np.array([descending(each).argsort() for each in sizes])
     places = ranks[:, columns].argsort(axis=1).argsort(axis=1)
@@ -277,24 +238,19 @@ def waterfall(ax: Any, values: Floats, base: float) -> None:
     stroke = {"color": _GREY, "linewidth": 0.8, "zorder": 0.5}
     for i, end in enumerate(ends[:-1]):
         ax.plot([end, end], [i, i + 1], **stroke)
-    for x, y, text in ((base, -0.8, "average"), (ends[-1], n - 0.2, "prediction")):
+    both = np.array([base, ends[-1]])
+    names = (
+        f"{what} = {x}" for what, x in zip(("average", "prediction"), texts(both), strict=True)
+    )
+    for x, y, name in zip(both, (-0.8, n - 0.2), names, strict=True):
         ax.plot([x, x], [-0.5, n - 0.5], linestyle=":", **stroke)
-        text = f"{text} = {texts(np.array([x]))[0]}"
         side = "right" if x > (ends.max() + ends.min()) / 2 else "left"
-        ax.text(x, y, text, ha=side, va="center", fontweight="bold", fontsize="small")
+        ax.text(x, y, name, ha=side, va="center", fontweight="bold", fontsize="small")
     ax.set_ylim(n + 0.2, -1.2)
 
 
 def effect(ax: Any, edges: Floats, means: Floats, intervals: Floats) -> None:
-    """A column's effect as steps with a band.
-
-    Parameters
-    ----------
-    ax : matplotlib Axes
-    edges : ndarray of shape (n_bins + 1,)
-    means : ndarray of shape (n_bins,)
-    intervals : ndarray of shape (n_bins, 2)
-    """
+    """A column's effect as steps between the edges (n_bins + 1,), with a band."""
     color = text_color()
     low, high = (np.append(end, end[-1]) for end in intervals.T)
     ax.fill_between(edges, low, high, step="post", color=color, alpha=0.2, linewidth=0)
@@ -338,7 +294,7 @@ def number_axis(ax: Any, numbers: Floats, n_lines: int) -> None:
 
 def texts(values: Floats, signed: bool = False) -> list[str]:
     """Numbers with as many decimals as show three digits of the largest one."""
-    largest, sign = np.abs(values).max(initial=0), "+" if signed else ""
+    largest, sign = np.abs(values[np.isfinite(values)]).max(initial=0), "+" if signed else ""
     if largest and not 1e-4 <= largest < 1e7:
         return [f"{value:{sign}.2e}" if value else "0" for value in values]
     decimals = max(0, 2 - int(np.floor(np.log10(largest or 1))))

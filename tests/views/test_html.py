@@ -111,7 +111,7 @@ def test_html_counts_the_columns_left_out():
     cells = Cells(explanations._repr_html_())
     assert len(cells.rows) == 15
     left_out = np.sort(explanations.importances())[-16]
-    assert f"and 15 more, up to {left_out:.2g}" in cells.text
+    assert f"and 15 more, up to {left_out:.2g}" in cells.text  # and a third digit
     assert "40 rows, 30 columns" in cells.text
     assert "outputs" not in cells.text
 
