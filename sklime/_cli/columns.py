@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 from pandas.api import types
 
-# A column is what nearly all of its cells are; the few others count as missing.
-_NEARLY_ALL = 0.95
+# A column is what nearly all of its cells are; this share of others, at most, counts as missing.
+_ODD = 0.05
 
 # Histogram gradient boosting takes no more levels.
 _MAX_LEVELS = 255
@@ -64,11 +64,12 @@ def understand(column: Any, mark: str = ".") -> tuple[str, Any, int]:
         return "empty", texts, 0
     for kind, parse in (("number", _numbers), ("date", _dates), ("time", _times)):
         parsed = parse(counts, mark)
-        share = counts[parsed.notna().to_numpy()].sum() / counts.sum()
-        if share >= _NEARLY_ALL:
+        odd = counts[parsed.isna().to_numpy()]
+        n_codes = odd[odd.index.str.contains(r"\d")].sum()  # "c12" below "1234"
+        if max(odd.sum(), 5 * n_codes) <= _ODD * counts.sum():
             values = texts.map(dict(zip(counts.index, parsed, strict=True)))
             values = values.astype("datetime64[us]" if kind == "date" else "float64")
-            return _finite(kind, values, round((1 - share) * counts.sum()))
+            return _finite(kind, values, int(odd.sum()))
     return _categories(texts, counts)
 
 
@@ -107,7 +108,7 @@ def _mark(digits: Any, default: str) -> str:
 def _numbers(counts: Any, mark: str) -> Any:
     """Numbers of one unit at most; 20120612 and its like are dates."""
     texts = counts.index.to_series()
-    if texts.str.fullmatch(r"(?:19|20)\d\d[01]\d[0-3]\d").mean() >= _NEARLY_ALL:
+    if texts.str.fullmatch(r"(?:19|20)\d\d[01]\d[0-3]\d").mean() >= 1 - _ODD:
         return pd.Series(np.nan, texts.index)
     plain = pd.to_numeric(texts, errors="coerce")
     if mark == "." and plain.notna().all():
@@ -127,7 +128,7 @@ def _dates(counts: Any, mark: str) -> Any:
     """Dates, those with a zone in UTC."""
     texts = counts.index.to_series()
     iso = pd.to_datetime(texts, format="ISO8601", errors="coerce", utc=True).dt.tz_localize(None)
-    if texts.str.contains(r"\d").mean() < 0.5 or iso.notna().mean() >= _NEARLY_ALL:
+    if texts.str.contains(r"\d").mean() < 0.5 or iso.notna().mean() >= 1 - _ODD:
         return iso
     parts = texts.astype(object).str.extract(rf"^{_MOMENT.pattern}$", flags=re.IGNORECASE)
     days = parts["day"].str.replace(r"[\s/.,-]+", "-", regex=True).str.strip("-")
