@@ -27,8 +27,8 @@ Places = NDArray[np.intp]
 _NEEDED = {
     "bar": ("importances",),
     "beeswarm": ("explanations",),
-    "box": ("fold_importances", "row_importances"),
-    "heatmap": ("class_importances",),
+    "box": ("fold_importances", "explanations"),
+    "heatmap": ("explanations",),
     "compare": ("comparison",),
     "row": ("explanations",),
     "interactions": ("explanations",),
@@ -55,15 +55,13 @@ class LimeImportanceDisplay:
     name : str, default="importance"
         What the importances are, for the axis label.
     explanations : Explanations, default=None
-        The explained rows, for "beeswarm", "row", "interactions" and "effect".
+        The explained rows, for all kinds but "bar", "compare" and the folds' "box".
     fold_importances : ndarray of shape (n_folds, n_features), default=None
         Importances found in each fold.
-    row_importances : ndarray of shape (n_explained, n_features), default=None
-        Size of each explained row's contributions.
-    class_importances : ndarray of shape (n_outputs, n_features), default=None
-        Importances for each class or output.
-    output_names : array-like of shape (n_outputs,), default=()
-        Classes, or names of the outputs.
+    aggregation : str or callable, default="mean_abs"
+        From the contributions of the explained rows to the importances, for "heatmap".
+    labels : {"all", "predicted"} or array-like of class values, default="all"
+        The outputs that count, for "box".
     comparison : dict of str to ndarray of shape (n_features,), default=None
         Several importances of the same columns, by name.
 
@@ -95,9 +93,8 @@ class LimeImportanceDisplay:
     name: str = "importance"
     explanations: Any = None
     fold_importances: Floats | None = None
-    row_importances: Floats | None = None
-    class_importances: Floats | None = None
-    output_names: Sequence[Any] | NDArray[Any] = ()
+    aggregation: str | Callable[..., Any] = "mean_abs"
+    labels: str | ArrayLike = "all"
     comparison: Mapping[str, Floats] | None = None
     ax_: Axes = field(init=False)
     figure_: Figure | SubFigure = field(init=False)
@@ -375,15 +372,16 @@ class LimeImportanceDisplay:
         if self.fold_importances is not None:
             spread, title, what = self.fold_importances, "Importances in {} folds", self.name
         else:
-            spread, title = np.asarray(self.row_importances), "{} rows"
+            spread, title = self.explanations.magnitudes(self.labels), "{} rows"
             what = self.name.replace("mean |", "|")
         draw = partial(plots.boxes, spread=spread[:, columns])
         return Picture(draw, lines, title.format(len(spread)), what)
 
     def _heatmap(self, top: int | None) -> Picture:
         columns, lines = self._lines(top)
-        table = np.asarray(self.class_importances)[:, columns].T
-        draw = partial(plots.heatmap, table=table, names=self.output_names, label=self.name)
+        table = self.explanations.class_importances(self.aggregation)[:, columns].T
+        names = self.explanations.output_names
+        draw = partial(plots.heatmap, table=table, names=names, label=self.name)
         return Picture(draw, lines, "Importances for each output")
 
     def _compare(self, top: int | None) -> Picture:
@@ -419,7 +417,6 @@ def _explained(explanations: Explanations, aggregation: Any, labels: Any) -> dic
         "name": pictures.measure(explanations, aggregation),
         "feature_names": explanations.feature_names,
         "explanations": explanations,
-        "output_names": explanations.output_names.tolist(),
-        "row_importances": explanations.magnitudes(labels),
-        "class_importances": explanations.class_importances(aggregation),
+        "aggregation": aggregation,
+        "labels": labels,
     }
