@@ -169,8 +169,7 @@ def _layout(text: str, separators: str, notes: list[str]) -> tuple[str, str]:
         start -= 1
     elif max(before, default=0) > width // 2:
         start = 0
-    if start:
-        notes.append(f"the table begins after {start} line{'s' * (start > 1)} of another kind")
+    _note_start(start, notes)
     text = text[text.index(lines[start].rstrip("\n")) :]
     return best.replace(" ", r"\s+"), f"rownames{best}{text}" if short else text
 
@@ -194,8 +193,7 @@ def _read_excel(path: Path, notes: list[str]) -> tuple[Any, str]:
         rows = pd.read_excel(book, header=None, dtype=object)
         if len(book.sheet_names) > 1:
             notes.append(f"read is {book.sheet_names[0]!r}, the first of several sheets")
-    rows = rows.dropna(how="all").dropna(how="all", axis=1)
-    rows = rows.loc[rows.notna().mean(axis=1).gt(0.5).idxmax() :]  # without a title
+    rows = rows.dropna(how="all")
     return _with_header(rows, notes).infer_objects(), "."
 
 
@@ -210,6 +208,10 @@ _ENGINES = {"parquet": "pyarrow", "xlsx": "openpyxl"}
 
 def _with_header(rows: Any, notes: list[str]) -> Any:
     """The rows with names: their first line, or numbers where that holds values like the rest."""
+    filled = rows.notna() & (rows != "")
+    start = int(filled.head(_LOOK).mean(axis=1).gt(0.5).to_numpy().argmax())
+    rows = rows.iloc[start:].loc[:, filled.iloc[start:].any()]
+    _note_start(start, notes)
     names, rest = rows.iloc[0].fillna("").astype(str).str.strip().tolist(), rows.iloc[1:]
     known, n_alike = pd.to_numeric(pd.Series(names), errors="coerce").dropna(), 0
     for name, (_, column) in zip(names, rest.head(10 * _LOOK).items(), strict=True):
@@ -223,6 +225,11 @@ def _with_header(rows: Any, notes: list[str]) -> Any:
         names, rest = [""] * len(names), rows
     rest.columns = names
     return rest
+
+
+def _note_start(start: int, notes: list[str]) -> None:
+    if start:
+        notes.append(f"the table begins after {start} line{'s' * (start > 1)} of another kind")
 
 
 def _unique(names: Iterable[str]) -> list[str]:

@@ -99,12 +99,14 @@ def test_encodings(encoding, tmp_path):
         ("a  b   y\n1 2  3\n 4 5 6\n", ["a", "b"], [[1, 2], [4, 5]]),
         ("a,,a,y\n1,2,3,4\n5,6,7,8\n", ["a", "column 2", "a (2)"], [[1, 2, 3], [5, 6, 7]]),
         ('"a, first";b;y\n1;2,5;3\n4;5;6\n', ["a, first", "b"], [[1, 2.5], [4, 5]]),
+        ("a,b,y,\n1,2,3,\n4,5,6,\n", ["a", "b"], [[1, 2], [4, 5]]),
         ("\n\na|b|y\n1|2|3\n\n4|5|6\n", ["a", "b"], [[1, 2], [4, 5]]),
         (
             '"a" "b" "y"\n"r1" 1 2 3\n"r2" 4 5 6\n',
             ["rownames", "a", "b"],
             [["r1", 1, 2], ["r2", 4, 5]],
         ),
+        ("Sales,,\n,,\na,b,y\n1,2,3\n4,5,6\n", ["a", "b"], [[1, 2], [4, 5]]),
         ("Sales of 2020\n\na,b,y\n1,2,3\n4,5,6\n", ["a", "b"], [[1, 2], [4, 5]]),
         ('a;b;y\n1;"x\n;y";3\n4;"z, u, v";5\n', ["a", "b"], [[1, "x\n;y"], [4, "z, u, v"]]),
         ("name,2019,2020\n1,2,3\n4,5,6\n", ["name", "2019"], [[1, 2], [4, 5]]),
@@ -155,6 +157,7 @@ def test_workbook_with_a_title_and_two_sheets(tmp_path):
         frame = pd.DataFrame(
             {"a": ["1,5", "2"], "when": pd.to_datetime(["2020-01-01", "2020-02-01"])}
         )
+        pd.DataFrame({"Sales of 2020": []}).to_excel(book, sheet_name="Sales", index=False)
         frame.assign(y=[3.5, 4]).to_excel(
             book, sheet_name="Sales", startrow=2, startcol=1, index=False
         )
@@ -163,7 +166,10 @@ def test_workbook_with_a_title_and_two_sheets(tmp_path):
     assert data.read == "1 number, 1 date"
     assert data.X["a"].tolist() == [1.5, 2]
     assert data.X["when"].tolist() == frame["when"].tolist()
-    assert data.notes == ["read is 'Sales', the first of several sheets"]
+    assert data.notes == [
+        "read is 'Sales', the first of several sheets",
+        "the table begins after 1 line of another kind",
+    ]
 
 
 def counted(n=60):
