@@ -63,18 +63,20 @@ def column_values(explanations: Explained) -> NDArray[np.float64]:
 
 
 def bin_labels(explanations: Explained, j: int) -> NDArray[Any] | None:
-    """Return the level of each row in a column of categories, (n_explained,), None of numbers."""
-    if explanations.bins.levels[j] is None:
+    """Return the bin of each row, (n_explained,), in a column without numbers; else None."""
+    if explanations.bins.levels[j] is None and explanations.bins.units[j] != "bool":
         return None
     labels = np.array([*explanations.bins.labels(j), "new level"], dtype=object)
     return labels[np.minimum(explanations.codes[:, j], len(labels) - 1)]
 
 
-def bin_edges(explanations: Explained, j: int, x: Floats) -> Floats:
-    """Return the edges of a numeric column's bins, the outer ones where the values `x` end."""
+def bin_edges(explanations: Explained, j: int, x: Floats) -> tuple[Floats, bool]:
+    """Return the edges of a column's bins, the outer ones where `x` ends, and if it is of dates."""
     cuts = explanations.bins.cuts[j]
-    cuts = np.empty(0) if cuts is None else cuts
-    return np.concatenate([[np.nanmin([*x, *cuts])], cuts, [np.nanmax([*x, *cuts])]])
+    if cuts is None or not len(cuts) or bin_labels(explanations, j) is not None:
+        return np.empty(0), False
+    low, high = np.nanmin([*x, *cuts]), np.nanmax([*x, *cuts])
+    return np.concatenate([[low], cuts, [high]]), explanations.bins.units[j] == "date"
 
 
 def to_frame(explanations: Explained) -> Any:
@@ -308,6 +310,8 @@ def row_texts(explanations: Explained, i: int) -> list[str]:
 
 
 def _text(value: Any) -> str:
+    if value is None or value != value:
+        return "missing"
     return f"{value:.4g}" if isinstance(value, float | np.floating) else str(value)
 
 

@@ -133,7 +133,9 @@ def effect(explained: Any, k: int, column: int | str, top: int | None) -> Pictur
     j = explained._column(column)
     found = explained.main_effect(j, explained.output_names[k])
     name, what = plots.short(explained.feature_names[j]), f"adds to the {_response(explained, k)}"
-    if bin_labels(explained, j) is not None:
+    x = column_values(explained)[:, j]
+    edges, dates = bin_edges(explained, j, x)
+    if len(edges) < 3:
         shown, rest = largest(found.effects, top)
         means, ends = found.effects[shown], found.intervals[shown]
         lines = Lines([found.bins[b] for b in shown], rest, plots.holds_zero(ends))
@@ -142,16 +144,19 @@ def effect(explained: Any, k: int, column: int | str, top: int | None) -> Pictur
             plots.bars(ax, means, ends, lines.faint, signed=True)
 
         return Picture(draw_levels, lines, f"Effect of {name}", f"{what}, with 95 % interval")
-    x, y = column_values(explained)[:, j], explained.weights[:, j, k]
-    edges = bin_edges(explained, j, x)
+    y = explained.weights[:, j, k]
     bins = slice(len(edges) - 1)  # without the one of missing values
     other, shade, levels = _partner(explained, j)
+    if found.bins[-1] == "missing":
+        name += f" (missing: {plots.texts(found.effects, signed=True)[-1]})"
+    if dates:  # in days, as matplotlib has them
+        x, edges = x / 86_400e9, edges / 86_400e9
 
     def draw(ax: Axes) -> None:
-        plots.effect(ax, edges, found.effects[bins], found.intervals[bins])
+        plots.effect(ax, edges, found.effects[bins], found.intervals[bins], dates)
         plots.scatter(ax, x, y, shade, levels, other)
 
-    return Picture(draw, None, f"Effect of {name}", name, what)
+    return Picture(draw, None, f"Effect of {name}".partition(" (missing")[0], name, what)
 
 
 def _partner(explained: Any, j: int) -> tuple[str, Floats, NDArray[Any] | None]:
