@@ -9,7 +9,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import plots
-from .exports import REMAINDER, base_values, bin_edges, bin_labels, column_values, row_texts
+from .exports import (
+    REMAINDER,
+    base_values,
+    bin_edges,
+    bin_labels,
+    column_values,
+    row_names,
+    row_texts,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -92,7 +100,7 @@ def row(explained: Any, k: int, i: int, top: int | None) -> Picture:
     def draw(ax: Axes) -> None:
         plots.waterfall(ax, np.array(steps), float(base))
 
-    title = f"Row {explained.sample_indices[i]}"
+    title = f"Row {plots.short(row_names(explained)[i])}"
     return Picture(draw, Lines([*names, REMAINDER]), title, _contribution(explained, k))
 
 
