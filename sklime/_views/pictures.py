@@ -119,7 +119,7 @@ def interactions(explained: Any, top: int | None) -> Picture:
         plots.bars(ax, strength[shown], ends[shown], faint)
 
     lines = Lines(names, rest if pairs else "no pair rises above the noise", faint)
-    what = f"strength (standard deviation) in the {_response(explained)}, with 95 % interval"
+    what = f"standard deviation in the {_response(explained)}, with 95 % interval"
     return Picture(draw, lines, "Interactions", what)
 
 
@@ -145,6 +145,7 @@ def effect(explained: Any, k: int, column: int | str, top: int | None) -> Pictur
     edges, dates = bin_edges(explained, j, x)
     if len(edges) < 3:
         shown, rest = largest(found.effects, top)
+        shown = shown[plots.descending(found.effects[shown])]
         means, ends = found.effects[shown], found.intervals[shown]
         lines = Lines([found.bins[b] for b in shown], rest, plots.holds_zero(ends))
 

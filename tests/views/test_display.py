@@ -495,7 +495,7 @@ def test_interactions_are_bars_of_the_strongest_pairs(product):
     display = from_explanations(product, kind="interactions")
     assert y_labels(display.ax_)[0] == "x0 \N{MULTIPLICATION SIGN} x1"
     assert display.ax_.patches[0].get_width() == pytest.approx(1, abs=0.1)
-    assert display.ax_.get_xlabel().startswith("strength (standard deviation) in the prediction")
+    assert display.ax_.get_xlabel().startswith("standard deviation in the prediction")
 
 
 def test_no_interactions_are_said_to_be_none():
@@ -582,7 +582,7 @@ def test_effects_of_odd_columns_have_axes_that_say_what_they_are(odd):
     assert float(effect.rstrip(")")) == pytest.approx((1 - share) * 5, abs=0.5)
     assert set(y_labels(shown["flag"].ax_)) == {"True", "False"}
     assert y_labels(shown["constant"].ax_) == ["any"]
-    assert y_labels(shown["none"].ax_)[-1] == "missing"
+    assert "missing" in y_labels(shown["none"].ax_)
 
 
 def test_effect_of_the_most_important_column_comes_without_asking(binary):
