@@ -20,7 +20,9 @@ from ._engines.pooled import PooledReader
 from ._explanations import Explanations
 from ._model.progress import progress
 from ._model.response import choose_response, class_values, estimator_type
-from ._neighborhood.sampler import Bins, Neighborhood, own_bin_odds
+from ._neighborhood.bins import Bins
+from ._neighborhood.kernel import hold
+from ._neighborhood.sampler import Neighborhood
 from ._tables.columns import categorical_mask
 from ._tables.table import Table
 from .exceptions import HigherOrderWarning, LowFidelityWarning
@@ -91,14 +93,6 @@ def explain(
     _check_tables(table, training_table, y)
     weight = _row_weights(sample_weight, X)
     classifier = estimator_type(estimator) == "classifier"
-    neighborhood = _make_neighborhood(
-        training_table,
-        weight if training_data is None else None,
-        y,
-        classifier=classifier,
-        categorical_features=settings.categorical_features,
-        discretizer=settings.discretizer,
-    )
     engine = ENGINES[settings.engine]
     if settings.model_regressor is not None and settings.engine != "lime":
         raise ValueError(
@@ -115,6 +109,16 @@ def explain(
     stratify = y if classifier and y is not None and np.asarray(y).ndim == 1 else None
     sample = _choose_rows(candidates, wanted, stratify, rng)
     data = table.take(sample)
+    neighborhood = _make_neighborhood(
+        training_table,
+        Table(data),
+        weight if training_data is None else None,
+        y,
+        classifier=classifier,
+        categorical_features=settings.categorical_features,
+        discretizer=settings.discretizer,
+        n_samples=n_samples,
+    )
     codes = neighborhood.bins.encode(Table(data))
     if classes is None:
         classes = class_values(estimator, settings.response_method, neighborhood.table.native)
@@ -204,8 +208,7 @@ def _explain_once(
 def _holds(bins: Bins, kernel_width: float) -> float:
     """Chance that the kernel holds a column in the row's own bin, beyond the bin's frequency."""
     p = bins.probabilities
-    inside, _ = own_bin_odds(p, kernel_width)
-    return float(p @ ((inside - p) / np.where(p < 1, 1 - p, 1)) / bins.n_features)
+    return float(p @ hold(p, kernel_width) / bins.n_features)
 
 
 def _warn_of_no_convergence(n_samples: int, error: float, tol: float) -> None:
@@ -313,12 +316,14 @@ def _row_weights(sample_weight: ArrayLike | None, X: Any) -> NDArray[np.float64]
 
 def _make_neighborhood(
     table: Table,
+    explained: Table,
     weight: NDArray[np.float64] | None,
     y: Any,
     *,
     classifier: bool,
     categorical_features: Any,
     discretizer: str | int,
+    n_samples: int,
 ) -> Neighborhood:
     """The neighbourhood of the rows whose weight is not 0."""
     if discretizer == "entropy" and y is None:
@@ -334,8 +339,10 @@ def _make_neighborhood(
         )
     return Neighborhood(
         table,
+        explained,
         categorical=categorical_mask(table, categorical_features),
         discretizer=discretizer,
+        n_samples=n_samples,
         y=y,
         classifier=classifier,
         sample_weight=weight,

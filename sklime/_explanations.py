@@ -9,9 +9,8 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.stats import t as student_t
 from sklearn.utils import Bunch
 
-from ._anova.effects import interaction_strength, interaction_table, variance_split
-from ._anova.fit import Effects
-from ._neighborhood.sampler import Bins
+from ._anova.effects import Effects, interaction_strength, interaction_table, variance_split
+from ._neighborhood.bins import Bins
 from ._statistics.aggregations import (
     SIGNED,
     Importances,
@@ -667,7 +666,7 @@ class Explanations:
         """
         j, k = self._column(column), self._output(label)
         own = slice(*self.bins.offsets[j : j + 2])
-        parts = np.array([effects.main[:, own, k] for effects in self._effects()])
+        parts = np.array([effects.unit * effects.main[:, own, k] for effects in self._effects()])
         n_models, n_replicates, _ = parts.shape
         means, dof = parts.mean(axis=(0, 1)), n_models * (n_replicates - 1)
         if dof:

@@ -18,7 +18,7 @@ from sklearn.utils._param_validation import (
 from ._engines import ENGINES
 from ._explainer import Settings, explain
 from ._model.response import RESPONSE_METHODS
-from ._neighborhood.sampler import DISCRETIZERS
+from ._neighborhood.columns import DISCRETIZERS
 from ._statistics.aggregations import AGGREGATIONS
 
 # Parameters that LimeImportanceWrapper and lime_importance have in common.

@@ -104,15 +104,15 @@ class Boosters:
         params, fit_params = self.by_dtype()
         wrapper = wrap(self.regressor(**self.params, **params)).fit(X, Y, **fit_params)
         assert best_two(wrapper) == INFORMATIVE
-        assert wrapper.explanations_.bins.levels[1] == ["far east", "north", "south"]
+        assert wrapper.explanations_.bins.columns[1].levels == ["far east", "north", "south"]
 
     def test_categories_by_parameter(self):
         params, fit_params = self.by_parameter([1, 3])
         wrapper = wrap(self.regressor(**self.params, **params), categorical_features=[1, 3])
         wrapper.fit(NUMBERS, Y, **fit_params)
         assert best_two(wrapper) == INFORMATIVE
-        assert wrapper.explanations_.bins.levels[1] == [0, 1, 2]
-        assert wrapper.explanations_.bins.levels[3] == [0, 1, 2, 3, 4]
+        assert wrapper.explanations_.bins.columns[1].levels == [0, 1, 2]
+        assert wrapper.explanations_.bins.columns[3].levels == [0, 1, 2, 3, 4]
 
     def test_early_stopping(self):
         params, fit_params = self.stopping(NUMBERS[200:], Y[200:])

@@ -239,7 +239,7 @@ def test_bins_that_are_too_coarse_are_told_apart_from_interactions():
 def test_the_warning_comes_once_for_a_growing_pool():
     X = normal()
     with pytest.warns(LowFidelityWarning) as record:
-        result = explain(lambda X: xor(X) + X[:, 2] / 2, X, num_samples=256, tol=0.05)
+        result = explain(lambda X: xor(X) + X[:, 2] / 2, X, num_samples=256, tol=0.01)
     assert result.explanations.num_samples > 512
     assert len(record) == 1
 

@@ -117,7 +117,9 @@ def test_bins_are_cut_by_weight():
     weight = [3, 0, 1, 0, 2, 2, 0, 4]
     wrapper = wrap(Ridge()).fit(X, X[:, 0], sample_weight=weight)
     expected = wrap(Ridge()).fit(X.repeat(weight, axis=0), X[:, 0].repeat(weight))
-    assert_array_equal(wrapper.explanations_.bins.cuts[0], expected.explanations_.bins.cuts[0])
+    assert_array_equal(
+        wrapper.explanations_.bins.columns[0].cuts, expected.explanations_.bins.columns[0].cuts
+    )
     assert_allclose(
         wrapper.explanations_.bins.probabilities, expected.explanations_.bins.probabilities
     )

@@ -2,10 +2,72 @@
 
 from __future__ import annotations
 
-import numpy as np
+from dataclasses import dataclass
+from typing import Any
 
-from .fit import Effects
-from .terms import Floats, inverse, square_error_of_mean
+import numpy as np
+from numpy.typing import NDArray
+
+from .terms import Columns, Floats, Ints, inverse, square_error_of_mean
+
+
+@dataclass(frozen=True)
+class Effects:
+    """Main effects and interactions of a model on the bins of a table, up to third order.
+
+    d columns, B bins in all, K outputs, R replicates, S interactions that rise above the noise. An
+    estimate is the mean over the replicates, which differ from one another by noise alone.
+
+    Parameters
+    ----------
+    offsets : ndarray of shape (d + 1,)
+        Column j owns the flat bins ``offsets[j]:offsets[j + 1]``.
+    probabilities : ndarray of shape (B,)
+        Training frequency of each flat bin.
+    counts : ndarray of shape (B,)
+        Rows of the pool in each flat bin.
+    unit : float
+        What all effects and the roots of all variances are to be multiplied by.
+    intercept : ndarray of shape (K,)
+        Mean response, in its own unit.
+    main : ndarray of shape (R, B, K)
+        Main effect of each flat bin; mean 0 over a column's bins.
+    groups : ndarray of shape (B,)
+        Group of each flat bin inside its column: the tables of pairs are made of groups.
+    terms : tuple of S tuples of int
+        Columns of each interaction, in order: pairs, then triples.
+    tables : tuple of S ndarrays of shape (R, groups of one column, of the next, ..., K)
+        Their effects; mean 0 along every side. Shrunk by the share of their variance that is
+        noise.
+    term_variances : ndarray of shape (S, K)
+        Expected variance of each interaction over the pool.
+    noise : ndarray of shape (K,)
+        Sampling variance of a table, for each of its degrees of freedom.
+    variances : ndarray of shape (4, K)
+        Variance of main effects, pairs, higher orders, and variation inside bins. Triples are
+        higher orders; so are pairs where columns are too many to know those that are weak.
+    error : float
+        Standard error of the share of pairs in the variance; what they have too little, higher
+        orders have too much.
+    """
+
+    offsets: Ints
+    probabilities: Floats
+    counts: Ints
+    unit: float
+    intercept: Floats
+    main: Floats
+    groups: Ints
+    terms: tuple[Columns, ...]
+    tables: tuple[Floats, ...]
+    term_variances: Floats
+    noise: Floats
+    variances: Floats
+    error: float
+
+    def by_column(self, values: NDArray[Any]) -> list[NDArray[Any]]:
+        """Values of the flat bins, one array for each column."""
+        return np.split(values, self.offsets[1:-1])
 
 
 def interaction_strength(effects: Effects) -> tuple[Floats, Floats]:
@@ -38,7 +100,7 @@ def interaction_strength(effects: Effects) -> tuple[Floats, Floats]:
             for pair in (columns, columns[::-1]):
                 strength[pair] = np.sqrt(variance)
                 sem[pair] = error / 2 * np.sqrt(inverse(np.maximum(variance, error)))
-    return strength, sem
+    return strength * effects.unit, sem * effects.unit
 
 
 def interaction_table(effects: Effects, *columns: int) -> tuple[Floats, Floats]:
@@ -66,7 +128,7 @@ def interaction_table(effects: Effects, *columns: int) -> tuple[Floats, Floats]:
         for axis, j in enumerate(columns, start=1):
             tables = tables.take(groups[j], axis)
     sem = np.sqrt(square_error_of_mean(tables)) if replicates > 1 else np.nan * tables[0]
-    return tables.mean(axis=0), sem
+    return tables.mean(axis=0) * effects.unit, sem * effects.unit
 
 
 def variance_split(effects: Effects) -> Floats:

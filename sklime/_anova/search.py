@@ -2,135 +2,144 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from functools import reduce
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils import gen_batches
-from threadpoolctl import threadpool_limits
 
 from .tally import MAX_TERMS, Tally
-from .terms import Binned, Columns, Floats, Ints, Rows, Term, inverse
+from .terms import Codes, Columns, Floats, Ints, inverse, one_thread
 
 Tables = tuple[Ints, NDArray[np.floating[Any]]]  # their columns, (n, order), and ratios of variance
 
-_ROWS = 4096  # in one product, whatever the memory: sums of single precision have an order
-LEAST_SIGNAL = 0.1  # share of a table's variance that must be signal for it to be kept
+# Sums over 4096 rows of products of two factors of 6 bits are integers of 24 bits, which a float32
+# holds: they are the same in any order, and so in any block and on any number of threads. At that
+# the rounding adds less than a hundredth to the noise. Residuals are cut off at five deviations.
+_ROWS = 4096
+_BITS = 6
+_WIDE_BITS = 20  # of factors in a float64
+_CUT = 5.0
+
+LEAST_SIGNAL = 0.25  # share of a table's variance that must be signal for it to be kept
+_EVEN = 0.05  # the spread of noise over rows that makes no difference
+
+DIRECTIONS = 0.95  # share of the outputs' variance in the directions searched
+MAX_DIRECTIONS = 3  # of the outputs
 
 
 class Search:
-    """Search for interactions in what the fit leaves unexplained of the random rows.
+    """Search for interactions in what the fit leaves unexplained of some rows.
 
     In orthonormal contrasts of its columns a table's variance is a sum of squares, and the tables
     of many pairs or triples are one matrix product.
+
+    Parameters
+    ----------
+    codes : sequence of d ndarrays of shape (M,)
+        Group of each row in each column.
+    designs : sequence of d ndarrays
+        Frequency of each group among the rows.
+    working_memory : int
+        Bytes for intermediate arrays.
+
+    Attributes
+    ----------
+    share : float
+        Share of the residual's variance that is in all tables searched last, found or not: what
+        their squares are on average above their noise.
     """
 
     def __init__(
-        self, rows: Rows, codes: Binned, margins: Sequence[Floats], working_memory: int
+        self, codes: Sequence[Codes], designs: Sequence[Floats], working_memory: int
     ) -> None:
-        self.rows, self.codes, self.working_memory = rows, codes, working_memory
-        self.n_rows = rows.count(rows.random)
-        self.ranks = np.array([np.count_nonzero(margin) - 1 for margin in margins])
-        bases = [_contrasts(margin) for margin in margins]
-        self.norms = [self._exact_table(np.square(basis).sum(axis=0)[None]) for basis in bases]
-        self.bases = [self._exact_table(basis) for basis in bases]
+        self.codes, self.working_memory = codes, working_memory
+        self.ranks = np.array([np.count_nonzero(design) - 1 for design in designs])
+        bases = [_contrasts(design) for design in designs]
+        norms = [np.square(basis).sum(axis=0)[None] for basis in bases]
+        self.bases = [_rounded(basis.astype(np.float32), basis, _BITS) for basis in bases]
+        self.norms = [_rounded(norm.copy(), norm, _WIDE_BITS) for norm in norms]
+        self.share = 0.0
+        # With bins of one frequency every row has as much of the noise.
+        spread = [np.ptp(norm[norm > 0]) / norm.max() for norm in norms if norm.any()]
+        self.even = max(spread, default=0.0) < _EVEN
 
-    def pairs(self, terms: dict[Columns, Term]) -> dict[Columns, float]:
-        """Pairs with signal, those of most first. Terms are pairs found before."""
-        noise = self.rows.variance(self.rows.random) / self.rows.count(self.rows.random)
-        fitted = {
-            columns: term.variance(term.estimate(self.rows, self.rows.random).mean(axis=0))
-            * inverse(term.freedom * noise)
-            for columns, term in terms.items()
-        }
+    def error(self) -> float:
+        """Standard error of `share` over all pairs: each chi square has twice its freedom."""
+        freedom = (self.ranks.sum() ** 2 - np.square(self.ranks).sum()) / 2
+        return float(np.sqrt(2 * freedom) / len(self.codes[0]))
 
-        def tables(k: int) -> Iterator[Tables]:
-            before = {columns: ratio[k] for columns, ratio in fitted.items()}
-            return self._pair_tables(self._residual(k), before)
+    def pairs(self, residual: Floats) -> dict[Columns, float]:
+        """Pairs with signal, those of most first, in the residual (K, M)."""
+        return self._found(2, residual, range(len(self.codes)))
 
-        return self._found(2, tables)
-
-    def triples(self, columns: Sequence[int]) -> dict[Columns, float]:
+    def triples(self, residual: Floats, columns: Sequence[int]) -> dict[Columns, float]:
         """Triples of these columns with signal, those of most first."""
         # Threads gain little in products so small, and lose much where the cores are busy.
-        with threadpool_limits(1, user_api="blas"):
-            return self._found(3, lambda k: self._triple_tables(self._residual(k), columns))
+        with one_thread():
+            return self._found(3, residual, columns)
 
-    def _found(self, order: int, tables: Callable[[int], Iterator[Tables]]) -> dict[Columns, float]:
-        """Interactions with signal in the output where they have most."""
-        freedoms = np.unique(reduce(np.multiply.outer, [np.unique(self.ranks)] * order))
+    def _found(self, order: int, residual: Floats, columns: Sequence[int]) -> dict[Columns, float]:
+        """Interactions with signal in the direction of the outputs where they have most."""
+        freedoms = np.unique(self.ranks[list(columns)])
+        for _ in range(order - 1):
+            freedoms = np.unique(np.multiply.outer(freedoms, np.unique(self.ranks[list(columns)])))
         found: dict[Columns, float] = {}
-        for k in self._outputs():
+        shares = []
+        for size, direction in _directions(residual):
             tally = Tally(freedoms, order)
-            for columns, ratios in tables(k):
-                tally.add(columns, self.ranks[columns].prod(axis=1), ratios)
+            tables = self._pairs if order == 2 else self._triples
+            for at, ratios in tables(direction, columns):
+                tally.add(at, self.ranks[at].prod(axis=1), ratios)
+            shares.append((size, tally.excess() / len(direction)))
             for term, share in tally.shares():
                 if share > LEAST_SIGNAL:
                     found[term] = max(share, found.get(term, 0.0))
+        sizes, excesses = np.array(shares or [(1.0, 0.0)]).T
+        self.share = float(np.average(excesses, weights=sizes))
         return dict(sorted(found.items(), key=lambda item: (-item[1], item[0]))[:MAX_TERMS])
 
-    def _outputs(self) -> list[int]:
-        """Outputs to search: those that vary, and not the second of two mirrored classes."""
-        first, *others = self.rows.residual
-        if len(others) == 1 and np.allclose(first, -others[0], atol=1e-9):
-            others = []
-        return [
-            k for k, residual in enumerate([first, *others]) if residual[:, self.rows.random].any()
-        ]
-
-    def _residual(self, k: int) -> Floats:
-        return self.rows.residual[k][:, self.rows.random].ravel()
-
-    def _pair_tables(self, residual: Floats, fitted: dict[Columns, float]) -> Iterator[Tables]:
+    def _pairs(self, residual: Floats, columns: Sequence[int]) -> Iterator[Tables]:
         """Variance over that of noise of the table of every pair, by blocks of columns."""
-        d, most = len(self.bases), max(len(basis) for basis in self.bases) + 1
-        fit = self.working_memory // (8 * most * min(self.n_rows, _ROWS))  # columns
-        side = int(np.sqrt(self.working_memory / 80)) // most  # of a product of two blocks
-        wide, narrow = min(fit // 2, side), min(fit // 4, side)
-        if self.n_rows > _ROWS:  # the sums with all other columns wait for more rows
-            wide = min(wide, self.working_memory // (32 * most**2 * d))
-        known = np.array(list(fitted), dtype=np.intp).reshape(-1, 2)
-        for left in _blocks(range(d), wide):
-            for right, sums, noise in self._pair_sums(residual, left, narrow):
+        widest = max(len(basis) for basis in self.bases)
+        # A column takes the values of its contrasts; a pair its sums, and what is made of them.
+        fit = self.working_memory // (16 * widest * min(len(residual), _ROWS))
+        side = max(1, min(fit, int(np.sqrt(self.working_memory / (24 * widest**2 + 256)))))
+        blocks = [columns[block] for block in gen_batches(len(columns), side)]
+        for i, left in enumerate(blocks):
+            for right in blocks[i:]:
+                sums, noise = self._pair_sums(residual, left, right)
                 totals = np.add.reduceat(np.square(sums), self._starts(left), 0)
                 ratios = np.add.reduceat(totals, self._starts(right), 1) * inverse(noise)
-                first = np.array([left.start, right.start])
-                inside = ((known >= first) & (known < [left.stop, right.stop])).all(axis=1)
-                for pair in known[inside]:
-                    ratios[tuple(pair - first)] = fitted[tuple(pair.tolist())]
                 at = np.argwhere(np.less.outer(left, right))
-                yield at + first, ratios[tuple(at.T)]
+                yield at + np.array([left[0], right[0]]), ratios[tuple(at.T)]
 
     def _pair_sums(
-        self, residual: Floats, left: range, narrow: int
-    ) -> Iterator[tuple[range, Floats, Floats]]:
+        self, residual: Floats, left: Sequence[int], right: Sequence[int]
+    ) -> tuple[Floats, Floats]:
         """Residual times contrasts of two columns, summed over rows, and the variance of noise."""
+        sums = noise = np.zeros(())
         square = np.square(residual)
-        waiting: dict[range, tuple[Floats, Floats]] = {}
-        for rows in gen_batches(self.n_rows, _ROWS):
-            contrasts = self._weighted(self.bases, left, rows, residual)
-            norms = self._weighted(self.norms, left, rows, square)
-            for right in _blocks(range(left.start, len(self.bases)), narrow):
-                sums = contrasts @ self._at_rows(self.bases, right, rows).T
-                noise = norms @ self._at_rows(self.norms, right, rows).T
-                for total, before in zip((sums, noise), waiting.pop(right, ()), strict=False):
-                    total += before
-                if rows.stop < self.n_rows:
-                    waiting[right] = sums, noise
-                else:
-                    yield right, sums, noise
+        for rows in gen_batches(len(residual), _ROWS):
+            contrasts = self._weighted(self.bases, left, rows, residual, _BITS)
+            sums = sums + (contrasts @ self._at_rows(self.bases, right, rows).T).astype(float)
+            if not self.even:
+                norms = self._weighted(self.norms, left, rows, square, _WIDE_BITS)
+                noise = noise + norms @ self._at_rows(self.norms, right, rows).T
+        if self.even:
+            noise = square.sum() * np.multiply.outer(self.ranks[left], self.ranks[right])
+        return sums, noise
 
-    def _triple_tables(self, residual: Floats, columns: Sequence[int]) -> Iterator[Tables]:
+    def _triples(self, residual: Floats, columns: Sequence[int]) -> Iterator[Tables]:
         """The same for every triple, by its first column."""
         square = np.square(residual)
         for i, j in enumerate(columns[:-2], start=1):
-            after, starts = columns[i:], self._starts(columns[i:])
-            sums, noise = np.zeros(()), np.zeros(())
-            for rows in gen_batches(self.n_rows, _ROWS):
-                contrasts = self._at_rows(self.bases, after, rows).astype(np.float32)
-                own = (self._at_rows(self.bases, [j], rows) * residual[rows]).astype(np.float32)
+            after = columns[i:]
+            starts, sums, noise = self._starts(after), np.zeros(()), np.zeros(())
+            for rows in gen_batches(len(residual), _ROWS):
+                contrasts = self._at_rows(self.bases, after, rows)
+                own = self._at_rows(self.bases, [j], rows) * residual[rows].astype(np.float32)
                 sums = sums + np.array([(contrasts * contrast) @ contrasts.T for contrast in own])
                 norms = self._at_rows(self.norms, after, rows)
                 own_norm = self._at_rows(self.norms, [j], rows) * square[rows]
@@ -138,29 +147,33 @@ class Search:
             totals = np.square(sums).sum(axis=0)
             totals = np.add.reduceat(np.add.reduceat(totals, starts, 0), starts, 1)
             second, third = np.triu_indices(len(after), 1)
-            at = np.stack([np.full(len(second), i - 1), i + second, i + third], axis=1)
-            yield np.asarray(columns)[at], totals[second, third] * inverse(noise[second, third])
+            at = np.asarray(columns)[[np.full(len(second), i - 1), i + second, i + third]].T
+            yield at, totals[second, third] * inverse(noise[second, third])
 
-    def _at_rows(self, tables: Sequence[Floats], columns: Sequence[int], rows: slice) -> Floats:
+    def _at_rows(
+        self, tables: Sequence[NDArray[Any]], columns: Sequence[int], rows: slice
+    ) -> NDArray[Any]:
         """Values of the columns' tables, (n, bins) each, at the bins of the rows."""
         ends = np.cumsum([len(tables[j]) for j in columns])
-        values = np.empty((ends[-1], rows.stop - rows.start))
+        values = np.empty((ends[-1], rows.stop - rows.start), dtype=tables[0].dtype)
         for j, end in zip(columns, ends, strict=True):
-            bins = self.codes[j].ravel()[rows]
-            np.take(tables[j], bins, axis=1, out=values[end - len(tables[j]) : end], mode="clip")
+            table, out = tables[j], values[end - len(tables[j]) : end]
+            np.take(table, self.codes[j][rows], axis=1, out=out, mode="clip")
         return values
 
     def _weighted(
-        self, tables: Sequence[Floats], columns: Sequence[int], rows: slice, weight: Floats
-    ) -> Floats:
-        """The same times a weight of each row, for exact sums."""
+        self,
+        tables: Sequence[NDArray[Any]],
+        columns: Sequence[int],
+        rows: slice,
+        weight: Floats,
+        bits: int,
+    ) -> NDArray[Any]:
+        """The same times a weight of each row, rounded for exact sums."""
         values = self._at_rows(tables, columns, rows)
-        values *= weight[rows]
-        largest = np.concatenate([np.abs(tables[j]).max(axis=1) for j in columns])
-        return _exact(values, largest * np.abs(weight).max(), self.n_rows)
-
-    def _exact_table(self, table: Floats) -> Floats:
-        return _exact(table, np.abs(table).max(axis=1), self.n_rows)
+        values *= weight[rows].astype(values.dtype)
+        largest = np.abs(weight).max() * np.concatenate([np.abs(tables[j]).max(1) for j in columns])
+        return _rounded(values, largest[:, None], bits)
 
     def _starts(self, columns: Sequence[int]) -> Ints:
         """Place of the first contrast of each of these columns."""
@@ -168,22 +181,35 @@ class Search:
         return np.cumsum(sizes) - sizes
 
 
-def _blocks(columns: range, size: int) -> list[range]:
-    """Columns in blocks of that size, of one column at least."""
-    return [columns[block] for block in gen_batches(len(columns), max(1, size))]
+def _directions(residual: Floats) -> list[tuple[float, Floats]]:
+    """Combinations of outputs that hold nearly all of the variance, standardised and cut off.
 
-
-def _exact(factors: Floats, largest: Floats, n_terms: int) -> Floats:
-    """Round factors in place, each row to its own unit, so that sums of products are exact.
-
-    The sums of `n_terms` products are then the same in any order, and so in any block and on any
-    number of threads. `largest` is the size that no factor of a row exceeds.
+    With the sum of squares of each.
     """
-    bits = (53 - (n_terms - 1).bit_length()) // 2
-    unit = np.exp2(bits - np.frexp(largest)[1].astype(np.float64))[:, None]
-    factors *= unit
+    square = np.array([[(a * b).sum() for b in residual] for a in residual])
+    sizes, vectors = np.linalg.eigh(square)
+    order = np.argsort(-sizes)
+    enough = np.searchsorted(np.cumsum(sizes[order]), DIRECTIONS * sizes.sum()) + 1
+    directions = []
+    for k in order[: min(enough, MAX_DIRECTIONS)]:
+        if sizes[k] > 0:
+            direction = sum(part * row for part, row in zip(vectors[:, k], residual, strict=True))
+            deviation = np.sqrt(np.square(direction).mean())
+            directions.append((float(sizes[k]), np.clip(direction / deviation, -_CUT, _CUT)))
+    return directions
+
+
+def _rounded(factors: NDArray[Any], sizes: NDArray[Any], bits: int) -> NDArray[Any]:
+    """Round factors in place, each row to integers of that many bits times a unit of its own.
+
+    Units are powers of two, so that sums of products are exact. No factor of a row is larger than
+    the largest of its `sizes`.
+    """
+    largest = np.maximum(np.abs(sizes).max(axis=1, keepdims=True), 1e-30)
+    unit = np.exp2(np.ceil(np.log2(largest / (2**bits - 1)))).astype(factors.dtype)
+    factors *= 1 / unit
     np.rint(factors, out=factors)
-    factors /= unit
+    factors *= unit
     return factors
 
 

@@ -14,7 +14,8 @@ MAX_TERMS = 1000  # interactions kept of each order, the strongest
 NULL_TERMS = 10  # tables without effect that the prior of effects counts on top of those seen
 
 # Variance of a table over that of its noise, in steps so small that rounding to them is nothing.
-_STEPS = 128  # in a factor of e
+_STEPS = 32  # in a factor of e
+_PARTS = 2**16  # of the noise of a degree of freedom, in a sum without order
 RATIOS = np.exp(np.arange(-14 * _STEPS, 14 * _STEPS + 1) / _STEPS)
 
 
@@ -31,9 +32,12 @@ class Tally:
         self._weakest = np.zeros(len(freedoms))  # ratios below this one are not kept
         self._rows, self._columns = np.empty(0, np.intp), np.empty((0, order), np.intp)
         self._ratios = np.empty(0)
+        self._excess = 0
 
     def add(self, columns: Ints, freedom: Ints, ratios: NDArray[np.floating[Any]]) -> None:
         """Count tables of these columns, (n, order), and keep them if they are strong."""
+        # Whole numbers, whose sum has no order.
+        self._excess += int(np.rint((ratios - 1) * freedom * _PARTS).astype(np.int64).sum())
         rows = np.searchsorted(self._freedoms, freedom)
         np.add.at(self._counts, (rows, _kinds(ratios)), 1)
         new = ratios >= self._weakest[rows]
@@ -47,6 +51,10 @@ class Tally:
         self._weakest[rows[last]] = values[last]
         kept = order[place < MAX_TERMS]
         self._rows, self._columns, self._ratios = rows[kept], columns[kept], values[kept]
+
+    def excess(self) -> float:
+        """Sum of the tables' squares above what noise gives them, in units of noise."""
+        return self._excess / _PARTS
 
     def shares(self) -> Iterator[tuple[Columns, float]]:
         """Columns and expected share of signal of the strongest tables."""

@@ -8,9 +8,11 @@ from functools import reduce
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from .._anova.fit import Effects
+from .._anova.effects import Effects
 from .._anova.terms import Codes, Columns, Floats, Ints, inverse, merged_margin
+from .._neighborhood.kernel import hold
 
 
 def kernel_weights(effects: Effects, codes: Codes, kernel_width: float) -> Floats:
@@ -53,15 +55,16 @@ def kernel_weights(effects: Effects, codes: Codes, kernel_width: float) -> Float
     .. [2] G. Owen, "Multilinear extensions of games", Management Science 18, 1972.
     """
     kernel = _Kernel(effects, kernel_width)
-    main = np.insert(effects.main, effects.offsets[1:], 0, axis=1)
+    main = np.insert(effects.main * effects.unit, effects.offsets[1:], 0, axis=1)
     weights = np.empty((len(main), *codes.shape, main.shape[2]))
     for j in range(codes.shape[1]):
         own = kernel.bins(codes, j)
-        weights[:, :, j] = main[:, own] * kernel.gain[own, None]
+        weights[:, :, j] = main.take(own, axis=1) * kernel.gain[own, None]
     for columns, table in zip(effects.terms, effects.tables, strict=True):
         at = [kernel.bins(codes, j) for j in columns]
-        index: tuple[Any, ...] = (slice(None), *(kernel.groups[bins] for bins in at))
-        effect = table[index]
+        cells = np.ravel_multi_index([kernel.groups[bins] for bins in at], table.shape[1:-1])
+        flat = (table * effects.unit).reshape(len(table), -1, table.shape[-1])
+        effect = flat.take(cells, axis=1)
         for i, j in enumerate(columns):
             held = _product(kernel.hold[bins] for bins in at[:i] + at[i + 1 :])
             weights[:, :, j] += effect * (kernel.gain[at[i]] * held)[:, None]
@@ -99,16 +102,16 @@ def kernel_moments(effects: Effects, codes: Codes, kernel_width: float) -> tuple
     main = np.split(effects.main.mean(axis=0), effects.offsets[1:-1])
     margins, groups = effects.by_column(effects.probabilities), effects.by_column(effects.groups)
     tables = [table.mean(axis=0) for table in effects.tables]
-    mean = np.tile(effects.intercept, (n, 1))
+    mean = np.zeros((n, len(effects.intercept)))
     triples = effects.term_variances[[len(columns) == 3 for columns in effects.terms]].sum(axis=0)
     rest = effects.variances[2:].sum(axis=0) - triples
     variance = np.tile(np.maximum(rest, 0), (n, 1))
     for j in range(d):
         own = kernel.bins(codes, j)
-        hold = kernel.hold[own, None]
+        held_here = kernel.hold[own, None]
         here = np.arange(n), np.minimum(codes[:, j], len(margins[j]) - 1)
         effect = np.tile(main[j], (n, 1, 1))
-        mean += hold * effect[here]
+        mean += held_here * effect[here]
         for columns, table in zip(effects.terms, tables, strict=True):
             if j in columns:
                 others = [kernel.bins(codes, k) for k in columns if k != j]
@@ -118,9 +121,9 @@ def kernel_moments(effects: Effects, codes: Codes, kernel_width: float) -> tuple
                 held = _product(kernel.hold[bins] for bins in others)
                 effect += slices[groups[j]].swapaxes(0, 1) * held[:, None, None]
         square = np.square(effect)
-        variance += hold * (1 - hold) * square[here]
+        variance += held_here * (1 - held_here) * square[here]
         # not a matrix product, whose last bits depend on the number of rows
-        variance += (1 - hold) * (square * margins[j][:, None]).sum(axis=1)
+        variance += (1 - held_here) * (square * margins[j][:, None]).sum(axis=1)
     for columns, table in zip(effects.terms, tables, strict=True):
         at = [kernel.bins(codes, j) for j in columns]
         cells = [kernel.groups[bins] for bins in at]
@@ -128,7 +131,7 @@ def kernel_moments(effects: Effects, codes: Codes, kernel_width: float) -> tuple
         mean += _product(holds) * table[*cells]
         group_margins = [merged_margin(margins[j], groups[j]) for j in columns]
         variance += _interaction_variance(np.square(table), group_margins, cells, holds)
-    return mean, variance
+    return effects.intercept + mean * effects.unit, variance * effects.unit**2
 
 
 def _interaction_variance(
@@ -159,15 +162,31 @@ def _product(factors: Iterable[Floats]) -> Floats:
     return reduce(np.multiply, factors)
 
 
+def own_values(effects: Effects, values: NDArray[Any], codes: Codes) -> NDArray[Any]:
+    """Values of the flat bins at each row's own bins, (n, d); 0 for what has no bin."""
+    starts = effects.offsets[:-1] + np.arange(codes.shape[1])
+    return np.insert(values, effects.offsets[1:], 0).take(starts + codes)
+
+
+def effects_sum(effects: Effects, codes: Codes) -> Floats:
+    """Main effects and interactions of rows at their own bins, (n, K)."""
+    total = np.zeros((len(codes), len(effects.intercept)))
+    groups = own_values(effects, effects.groups, codes)
+    for k, main in enumerate(effects.main.mean(axis=0).T):
+        total[:, k] = own_values(effects, main, codes).sum(axis=1)
+    for columns, table in zip(effects.terms, effects.tables, strict=True):
+        total += table.mean(axis=0)[tuple(groups[:, j] for j in columns)]
+    return effects.intercept + effects.unit * total
+
+
 class _Kernel:
     """What a kernel does to each flat bin, with one more bin a column, all 0: unseen levels."""
 
     def __init__(self, effects: Effects, kernel_width: float) -> None:
         p, ends = effects.probabilities, effects.offsets[1:]
-        decay = np.exp(-0.5 / kernel_width**2)
-        inside = (p > 0) & (p < 1)
-        self.gain = np.insert(inside * inverse(1 - p), ends, 0)  # 1 / (1 - p)
-        self.hold = np.insert(inside * p * (1 - decay) * inverse(p + (1 - p) * decay), ends, 0)
+        # A bin that training does not have has an effect, but there is no kernel for it to hold.
+        self.gain = np.insert((p < 1) * inverse(1 - p), ends, 0)  # 1 / (1 - p)
+        self.hold = np.insert(hold(p, kernel_width), ends, 0)
         self.groups = np.insert(effects.groups, ends, 0)
         self.starts = effects.offsets[:-1] + np.arange(len(ends))
 

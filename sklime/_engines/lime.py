@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from sklearn.base import clone
 
 from .._model.response import Response
-from .._neighborhood.sampler import Bins, Neighborhood
+from .._neighborhood.bins import Bins
+from .._neighborhood.sampler import LEAST_SEEN, LEAST_STAY, Neighborhood
 from .weights import Codes, Engine, Floats, Surrogates, drop_rounding, varies
 
 if TYPE_CHECKING:
@@ -73,6 +74,8 @@ class LimeReader:
             state = np.random.RandomState(np.random.MT19937([self.seed, *own.tolist()]))
             explainer.random_state = explainer.base.random_state = state
             explainer.discretizer.random_state = state
+            for j, frequencies in enumerate(_raised(self.neighborhood.bins, own, self.num_samples)):
+                explainer.feature_frequencies[j] = frequencies
             model = _Model(self.neighborhood, self.response, predictions[i])
             explanation = explainer.explain_instance(
                 own.astype(np.float64),
@@ -91,7 +94,8 @@ class LimeReader:
         for k in range(n_outputs):
             drop_rounding(weights[None, ..., k], intercepts[:, k])
         # lime has the explained row itself among the perturbed ones, the only one with its level.
-        weights[self.neighborhood.bins.own_probabilities(codes) == 0] = 0
+        bins = self.neighborhood.bins
+        weights[np.append(bins.frequencies, 0.0)[bins.flat(codes)] == 0] = 0
         return Surrogates(weights[None], intercepts, scores, np.full_like(scores, np.nan))
 
     def __getstate__(self) -> dict[str, Any]:
@@ -103,8 +107,8 @@ class _Places:
     """A discretizer of bin numbers that gives back places in the columns' distributions."""
 
     def __init__(self, bins: Bins) -> None:
-        self._start = np.split(bins.starts, bins.offsets[1:-1])
-        self._share = np.split(bins.probabilities, bins.offsets[1:-1])
+        self._start = bins.by_column(bins.starts)
+        self._share = bins.by_column(bins.frequencies)
         self.names: dict[int, list[str]] = {}
         self.lambdas: dict[int, Any] = {}
         self.random_state = np.random.RandomState(0)
@@ -140,10 +144,23 @@ def _explainer(bins: Bins, kernel_width: float) -> LimeTabularExplainer:
         feature_selection="none",
         discretizer=Discretizer(bins),
     )
-    for j, share in enumerate(np.split(bins.probabilities, bins.offsets[1:-1])):
-        explainer.feature_values[j] = np.arange(len(share))
-        explainer.feature_frequencies[j] = share
+    for j, column in enumerate(bins.columns):
+        explainer.feature_values[j] = np.arange(column.n_bins)
     return explainer
+
+
+def _raised(bins: Bins, own: Codes, num_samples: int) -> list[Floats]:
+    """Frequencies of the bins of each column, a row's own not too rare to be seen."""
+    frequencies = bins.by_column(bins.probabilities.copy())
+    for j, (share, drawn) in enumerate(
+        zip(frequencies, bins.by_column(bins.frequencies), strict=True)
+    ):
+        code = own[j]
+        rare = code < len(share) and share[code] * num_samples < LEAST_SEEN
+        if rare and drawn[code] > 0:
+            share *= (1 - LEAST_STAY) / (1 - share[code])
+            share[code] = LEAST_STAY
+    return frequencies
 
 
 class _Model:
@@ -158,9 +175,9 @@ class _Model:
 
     def predict(self, inverse: NDArray[np.float64]) -> NDArray[np.float64]:
         """Response for lime's rows: the explained one, then perturbed ones given as places."""
-        rows, codes = self._neighborhood.draw(np.ascontiguousarray(inverse[1:].T))
-        perturbed = self._response(self._neighborhood.table.gather(rows))
-        self._codes = codes.T
+        drawn = self._neighborhood.draw(np.ascontiguousarray(inverse[1:].T))
+        perturbed = self._response(self._neighborhood.table.gather(drawn.rows))
+        self._codes = drawn.codes.T
         self._answer = np.vstack([self._prediction, perturbed])
         # lime takes every response for probabilities, and warns where a row does not sum to 1: an
         # output's negative stands beside it, and a 1 at the end.

@@ -11,7 +11,7 @@ from sklearn.utils import gen_batches
 
 from .._model.response import Response
 from .._neighborhood.points import uniform_batches
-from .._neighborhood.sampler import Neighborhood, own_bin_odds
+from .._neighborhood.sampler import Neighborhood
 from .pool import split_samples
 from .weights import Codes, Engine, Floats, Surrogates, summarize, weight_gain
 from .workers import chunks, working_memory
@@ -74,14 +74,14 @@ class LocalReader:
         # A single row may not fit.
         for points in chunks(n_points, self._cell_bytes * len(codes)):
             drawn, inside[:, points] = neighborhood.draw_near(
-                self.uniforms[:, points], column, code, kernel_width
+                self.uniforms[:, points], column, code, kernel_width, n_points
             )
             cells = drawn[cell].swapaxes(0, 1).reshape(n_features, -1)
             answer[:, points] = self.response(neighborhood.table.gather(cells)).reshape(
                 len(cell), -1, n_outputs
             )
         own = neighborhood.bins.own_probabilities(codes)
-        stay, _ = own_bin_odds(own, kernel_width)
+        stay = neighborhood.stay(own, kernel_width, n_points, codes)
         replicates = answer.reshape(len(cell), self.n_replicates, -1, n_outputs)
         return difference_of_means(inside, cell, replicates, stay, own)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,21 +29,23 @@ class Pool:
     ----------
     codes : ndarray of shape (n_replicates, n_rows, n_features)
         Bin numbers.
+    values : ndarray of shape (n_replicates, n_rows, n_features), int8
+        The cells' numbers, in a unit of each column's own.
     response : ndarray of shape (n_replicates, n_rows, n_outputs)
         What the model answers for the rows.
     """
 
     codes: NDArray[np.unsignedinteger]
+    values: NDArray[np.int8]
     response: NDArray[np.float64]
 
     def extended(self, more: Pool) -> Pool:
         """The pool with more rows in each replicate."""
-        n_replicates, n_rows, n_features = self.codes.shape
-        shape = n_features, n_replicates, n_rows + more.codes.shape[1]
-        # The codes of a column side by side, as they are drawn and summed.
-        codes = np.empty(shape, self.codes.dtype).transpose(1, 2, 0)
-        codes[:, :n_rows], codes[:, n_rows:] = self.codes, more.codes
-        return Pool(codes, np.concatenate([self.response, more.response], axis=1))
+        return Pool(
+            _side_by_side(self.codes, more.codes),
+            _side_by_side(self.values, more.values),
+            np.concatenate([self.response, more.response], axis=1),
+        )
 
 
 def grow_pool(
@@ -77,20 +80,32 @@ def grow_pool(
     new = range(0 if pool is None else pool.codes.shape[1], n_rows)
     most = max(1, int(min(working_memory(), _MOST_DRAWN) / _row_bytes(neighborhood, n_outputs)))
     batches = uniform_batches(n_features, n_replicates, new, most, seed, sobol=sobol)
-    # The codes of a column side by side, as they are drawn and summed.
+    # The cells of a column side by side, as they are drawn and summed.
     shape = (n_features, n_replicates * len(new))
     codes = np.empty(shape, neighborhood.bins.code_dtype).T
+    values = np.empty(shape, np.int8).T
     answers = np.empty((n_replicates * len(new), n_outputs))
     start = 0
     for uniforms in batches:
-        rows, drawn = neighborhood.draw(uniforms)
+        drawn = neighborhood.draw(uniforms)
         batch = slice(start, start + uniforms.shape[1])
-        codes[batch] = drawn.T
-        answers[batch] = response(neighborhood.table.gather(rows))
+        codes[batch], values[batch] = drawn.codes.T, drawn.values.T
+        answers[batch] = response(neighborhood.table.gather(drawn.rows))
         start = batch.stop
     by_replicate = (n_replicates, len(new), -1)
-    drawn_pool = Pool(codes.reshape(by_replicate), answers.reshape(by_replicate))
+    drawn_pool = Pool(
+        codes.reshape(by_replicate), values.reshape(by_replicate), answers.reshape(by_replicate)
+    )
     return drawn_pool if pool is None else pool.extended(drawn_pool)
+
+
+def _side_by_side(first: NDArray[Any], second: NDArray[Any]) -> NDArray[Any]:
+    """Cells of more rows in each replicate, those of a column side by side."""
+    n_replicates, n_rows, n_features = first.shape
+    shape = n_features, n_replicates, n_rows + second.shape[1]
+    both = np.empty(shape, first.dtype).transpose(1, 2, 0)
+    both[:, :n_rows], both[:, n_rows:] = first, second
+    return both
 
 
 def grow_twins(

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from .._anova.fit import Effects, fit_effects
-from .._neighborhood.sampler import Bins, own_bin_odds
-from .closed_form import kernel_moments, kernel_weights
+import numpy as np
+from numpy.typing import NDArray
+
+from .._anova.effects import Effects
+from .._anova.fit import fit_effects
+from .._anova.linear import Values
+from .._neighborhood.kernel import stay
+from .closed_form import effects_sum, kernel_moments, kernel_weights, own_values
 from .pool import N_REPLICATES, Pool, grow_pool, grow_twins
 from .weights import Codes, Engine, Floats, Surrogates, summarize
 from .workers import working_memory
@@ -30,7 +35,7 @@ class Pooled(Engine):
 
     def grow(self, num_samples: int) -> None:
         asked, seed = (self.neighborhood, self.response), self.seed
-        bins = self.neighborhood.bins
+        bins, means = self.neighborhood.bins, self.neighborhood.means
         n_random = (num_samples - num_samples // 2) * 8 // 9
         n_random = max(n_random, min(num_samples // 2, 2 * N_REPLICATES))  # as many replicates
         self._sobol = grow_pool(*asked, self._sobol, num_samples // 2, seed)
@@ -43,10 +48,12 @@ class Pooled(Engine):
             self._random.response,
             bins.offsets,
             bins.probabilities,
+            frequencies=bins.frequencies,
+            values=Values([_by_column(self._sobol), _by_column(self._random)], means),
             twin_response=self._twins,
             working_memory=int(working_memory()),
         )
-        self.reader = PooledReader(effects, bins.without_values())
+        self.reader = PooledReader(effects, bins.told & (effects.counts > 0))
 
 
 @dataclass(frozen=True)
@@ -54,18 +61,41 @@ class PooledReader:
     """What the model's answers say about any row: it needs neither the model nor the pool."""
 
     effects: Effects
-    bins: Bins
+    told: NDArray[np.bool_]  # bins that the pool says something about
 
     @property
     def row_bytes(self) -> float:
         # A row's weights come in replicates and twice more in their moments and sums.
         n_replicates, _, n_outputs = self.effects.main.shape
-        return 32 * self.bins.n_features * n_outputs * (n_replicates + 4)
+        return 32 * (len(self.effects.offsets) - 1) * n_outputs * (n_replicates + 4)
 
     def explain(self, kernel_width: float, codes: Codes, predictions: Floats) -> Surrogates:
         """LIME weights of rows, given by their bins."""
-        own = self.bins.own_probabilities(codes)
-        inside, _ = own_bin_odds(own, kernel_width)
+        own = own_values(self.effects, self.effects.probabilities, codes)
+        inside = stay(own, kernel_width)
         mean, variance = kernel_moments(self.effects, codes, kernel_width)
         weights = kernel_weights(self.effects, codes, kernel_width)
+        self._fill(weights, codes, own, predictions)
         return summarize(weights, mean, variance, inside, own)
+
+    def _fill(self, weights: Floats, codes: Codes, own: Floats, predictions: Floats) -> None:
+        """Give cells in bins that the pool knows nothing about what the row's own answer tells.
+
+        In equal parts, they have what main effects and interactions leave of it.
+        """
+        effects = self.effects
+        untold = own_values(effects, self.told, codes) == 0
+        rows = np.flatnonzero(untold.any(axis=1))
+        if not len(rows):
+            return
+        left = predictions[rows] - effects_sum(effects, codes[rows])
+        part = left / np.count_nonzero(untold[rows], axis=1)[:, None]
+        for j in np.flatnonzero(untold.any(axis=0)):
+            filled = untold[rows, j]
+            gain = 1 / (1 - own[rows[filled], j])
+            weights[:, rows[filled], j] = part[filled] * gain[:, None]
+
+
+def _by_column(pool: Pool) -> NDArray[np.int8]:
+    """Values of the pool's rows, (n_features, n_rows)."""
+    return pool.values.reshape(-1, pool.values.shape[2]).T

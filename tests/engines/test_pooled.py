@@ -249,15 +249,18 @@ def test_main_effects_of_many_columns_are_known_as_well_as_they_say(seed):
     X = normal(300, 100, seed)
     weights = np.linspace(1, 0, 300)
     options = {"num_samples": 4096, "random_state": seed}
-    explanations = explain(Function(lambda *x: weights @ x), X, **options).explanations
+    bends = Function(lambda *x: weights @ np.abs(x))
+    explanations = explain(bends, X, **options).explanations
     (effects,) = explanations.effects
-    in_bins = np.sort(X, axis=0).reshape(4, 25, 300).mean(axis=1) - X.mean(axis=0)
+    sizes = np.abs(np.sort(X, axis=0))
+    in_bins = sizes.reshape(4, 25, 300).mean(axis=1) - sizes.mean(axis=0)
     exact = (in_bins * weights).T.ravel()
-    error = np.square(effects.main[..., 0].mean(axis=0) - exact).sum()
-    squared_sem = effects.main[..., 0].var(axis=0, ddof=1).sum() / len(effects.main)
+    main = effects.unit * effects.main[..., 0]
+    error = np.square(main.mean(axis=0) - exact).sum()
+    squared_sem = main.var(axis=0, ddof=1).sum() / len(main)
     assert squared_sem == pytest.approx(error, rel=0.1)
     shares = {name: share[0] for name, share in explanations.variance_shares.items()}
-    share = np.square(exact).sum() / 4 / (weights**2 @ X.var(axis=0))
+    share = np.square(exact).sum() / 4 / (weights**2 @ sizes.var(axis=0))
     assert shares["main"] == pytest.approx(share, abs=0.03)
     assert shares["pairs"] + shares["higher"] < 0.03
 

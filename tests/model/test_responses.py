@@ -223,6 +223,7 @@ def test_several_targets_have_the_mean_of_their_importances(inner):
         assert_allclose(
             explanations.importances(bias_correction=False),
             np.mean([other.importances(bias_correction=False) for other in alone], axis=0),
+            rtol=0.03,  # the targets share what is noise
         )
     assert set(np.argsort(-wrapper.feature_importances_)[:2]) == {0, 1}
 
@@ -448,7 +449,7 @@ def test_a_plain_function_in_place_of_the_model():
     result = importances(lambda X: np.column_stack([X[:, 0], 3 * X[:, 1]]))
     alone = [importances(lambda X, j=j: (2 * j + 1) * X[:, j]) for j in (0, 1)]
     mean = np.mean([each.importances for each in alone], axis=0)
-    assert_allclose(result.importances, mean, atol=1e-12)
+    assert_allclose(result.importances, mean, atol=1e-3)  # outputs share what is noise
 
 
 def test_labels_of_a_model_without_tags_are_classes():

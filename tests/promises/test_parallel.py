@@ -20,7 +20,7 @@ from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 from threadpoolctl import ThreadpoolController, threadpool_limits
 
 from sklime import LimeImportanceWrapper, lime_importance
-from sklime._anova.search import _exact
+from sklime._anova.search import _rounded
 from sklime._engines import workers
 
 # distributed, of a disk that is busy for a second when a cluster starts
@@ -160,17 +160,18 @@ def test_blocks_of_a_search_for_pairs_give_the_same_bits(seed):
         assert_same(explain(Products(), X, "pooled"), whole, "pooled")
 
 
-def test_sums_of_a_search_for_pairs_have_no_order():
-    factors = np.random.default_rng(0).standard_normal((2, 4, 3000))
+@pytest.mark.parametrize(("bits", "dtype"), [(6, np.float32), (20, np.float64)])
+def test_sums_of_a_search_for_pairs_have_no_order(bits, dtype):
+    factors = np.random.default_rng(0).standard_normal((2, 4, 4096))
     factors[0, 0] *= 1e-9  # each row has its own unit
-    left, right = (_exact(part.copy(), np.abs(part).max(axis=1), 3000) for part in factors)
+    left, right = (_rounded(part.astype(dtype), part, bits) for part in factors)
     sums = left @ right.T
     size = np.outer(*np.linalg.norm(factors, axis=2))
-    assert (np.abs(sums - factors[0] @ factors[1].T) < 1e-6 * size).all()
+    assert (np.abs(sums - factors[0] @ factors[1].T) < 0.5**bits * size).all()
     for seed in range(5):
-        order = np.random.default_rng(seed).permutation(3000)
+        order = np.random.default_rng(seed).permutation(4096)
         products = left[:, None, order] * right[:, order]
-        assert_allclose(np.cumsum(products, axis=-1)[..., -1], sums, rtol=0)
+        assert_allclose(np.cumsum(products, axis=-1, dtype=dtype)[..., -1], sums, rtol=0)
 
 
 @pytest.mark.parametrize("way", WAYS)

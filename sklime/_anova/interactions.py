@@ -1,0 +1,147 @@
+"""Pairs and triples of columns that interact, found and fitted together."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+
+from .search import Search
+from .terms import Binned, Columns, Floats, Ints, Law, Rows, Term
+
+MAX_GROUPS = 10  # of a column's bins, in the tables of its interactions
+MAX_TRIPLE_COLUMNS = 10  # columns among which triples are searched for, the most active
+RARE = 0.02  # share of the rows; rarer bins join others in interactions
+MAX_SEARCHES = 3  # for pairs; each sees what stronger pairs hid
+LEAST_FALL = 0.85  # of the residual, above which strong pairs hide nothing more
+LEAST_UNKNOWN = 0.03  # share of the variance that is worth a search for triples
+PASSES = 2  # over the interactions found, to take their noise off one another
+
+
+class Interactions:
+    """Pairs and triples with signal, searched for in the random rows and fitted on all.
+
+    Attributes
+    ----------
+    terms : list of Term
+    all_pairs : float
+        Variance of all pairs, found or not, over all outputs.
+    error : float
+        Its standard error, relative to the variance left beside main effects.
+    """
+
+    def __init__(self, rows: Rows, codes: Binned, law: Law) -> None:
+        self.rows, self.codes, self.law = rows, codes, law
+        self._terms: dict[Columns, Term] = {}
+        self.all_pairs, self.error = 0.0, 0.0
+
+    @property
+    def terms(self) -> list[Term]:
+        return [self._terms[columns] for columns in sorted(self._terms, key=lambda c: (len(c), c))]
+
+    def fit(
+        self, mains: Sequence[Term], unknown: float, shrinkage: bool, working_memory: int
+    ) -> None:
+        """Find and fit pairs, and triples where pairs leave much of a variance unknown.
+
+        Main effects say which columns to look at for triples.
+        """
+        rows, d = self.rows, len(mains)
+        random = [self.codes(j, rows.random) for j in range(d)]
+        search = Search(random, self.law.designs, working_memory)
+        self.error = search.error()
+        if not shrinkage:
+            for order in (2, 3):
+                self._add(dict.fromkeys(itertools.combinations(range(d), order), 1.0))
+            return
+        for _ in range(MAX_SEARCHES):
+            before = rows.variance(rows.random).sum()
+            found = search.pairs(rows.residual[:, rows.random])
+            # What all pairs, found or not, add to those fitted before.
+            pairs = self._variance() + search.share * rows.full(rows.residual.T).var(axis=0).sum()
+            self._add({c: share for c, share in found.items() if c not in self._terms})
+            if rows.variance(rows.random).sum() > LEAST_FALL * before:
+                break
+        self.all_pairs = pairs
+        if d <= MAX_TRIPLE_COLUMNS or unknown - pairs > LEAST_UNKNOWN * rows.total:
+            active = _most_active([*mains, *self._terms.values()], d)
+            self._add(search.triples(rows.residual[:, rows.random], active))
+
+    def _add(self, signal: dict[Columns, float]) -> None:
+        """Fit new terms, given the share of signal in the random rows' table of each."""
+        rows = self.rows
+        noise = rows.variance(rows.random).sum() / rows.count(rows.random)
+        for columns, share in signal.items():
+            term = self._terms[columns] = Term(columns, self.law, len(rows.scale))
+            term.odds = share / (1 - share) * noise if share < 1 else np.inf
+        for _ in range(PASSES):
+            noise = rows.variance(rows.all).sum() / rows.count(rows.all)
+            for columns in signal:
+                if columns in self._terms:
+                    self._improve(self._terms[columns], noise)
+
+    def _variance(self) -> float:
+        """Variance of all that was found, over all outputs."""
+        full = (term.variance(self.rows.full(term.table)).sum() for term in self.terms)
+        return float(sum(full))
+
+    def _signal(self, term: Term, table: Floats, noise: float) -> float:
+        """Share of signal in an estimate of the term, from that when the term was found.
+
+        The odds of signal against noise grow as the noise falls, with more rows or a better fit,
+        if the estimate itself stands as high above the noise.
+        """
+        if term.odds == np.inf:
+            return 1.0
+        total = term.variance(table).sum()
+        if noise == 0 or total == 0:
+            return float(total > 0)
+        return min(1 / (1 + noise / term.odds), max(0.0, 1 - 2 * term.freedom * noise / total))
+
+    def _improve(self, term: Term, noise: float) -> None:
+        """Fit the term to what all others leave, and drop it if it is noise."""
+        rows, cells = self.rows, self._cells(term)
+        table, sums, counts = term.least_squares(cells, rows.residual)
+        term.signal = self._signal(term, table, noise)
+        table = term.shrunk(table, term.signal, rows.count(rows.all))
+        term.move(cells, rows.residual, table, sums, counts)
+        if not term.table.any():
+            del self._terms[term.columns]
+
+    def replicates(self, term: Term) -> Floats:
+        """The term's table from each replicate, (R, cells, K)."""
+        return term.replicates(self._cells(term), self.rows, self.rows.all)
+
+    def _cells(self, term: Term) -> Ints:
+        return term.cells(*(self.codes(j, self.rows.all) for j in term.columns))
+
+
+def groups_of_bins(*mains: Term) -> Ints:
+    """Group of each bin of a column in its interactions: of similar main effect, and none rare."""
+    design = mains[0].design
+    many = len(design) > MAX_GROUPS
+    if not many and design[design > 0].min() >= RARE:
+        return np.arange(len(design))
+    table = sum(term.table for term in mains)
+    spread = np.sqrt(design)[:, None] * table
+    direction = np.linalg.svd(spread, full_matrices=False)[2][0]
+    order = np.argsort(table @ direction, kind="stable")
+    groups = np.empty(len(design), dtype=np.intp)
+    group, mass = 0, 0.0
+    for b in order:
+        if mass >= (1 / MAX_GROUPS if many else RARE):
+            group, mass = group + 1, 0.0
+        groups[b] = group
+        mass += design[b]
+    if group and mass < RARE:
+        groups[groups == group] = group - 1
+    return groups
+
+
+def _most_active(terms: Iterable[Term], n_columns: int) -> list[int]:
+    """Columns to search for triples: those in terms of most variance."""
+    activity = np.zeros(n_columns)
+    for term in terms:
+        activity[list(term.columns)] += term.variance(term.table).sum()
+    return sorted(np.argsort(-activity, kind="stable")[:MAX_TRIPLE_COLUMNS].tolist())

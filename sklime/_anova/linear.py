@@ -1,0 +1,131 @@
+"""A linear model of the response on the columns' own values, to take off before bins are looked at.
+
+A bin says little about where in it a value is. A linear model in the values says it for all
+columns at once, with one number each, and leaves much less noise for what comes after: nothing at
+all if the model is linear. The law of the values is known, so its main effects are, too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.utils import gen_batches
+
+from .terms import Floats, Rows, one_thread
+
+MAX_STEPS = 40  # of conjugate gradients
+LEAST_RESIDUAL = 1e-3  # of the gradient, where they stop
+LEAST_NOISE = 1e-4  # share of the variance that is noise at the least
+_CELLS = 2**18  # of the values, in one product
+
+
+@dataclass(frozen=True)
+class Values:
+    """Values of the rows of a pool, in any unit, with their law.
+
+    Parameters
+    ----------
+    parts : two ndarrays of shape (d, m), int8
+        Values of the Sobol' rows and of the random ones; 0 for columns without numbers.
+    means : ndarray of shape (B,)
+        Mean value in each flat bin under the law of the table.
+    """
+
+    parts: Sequence[NDArray[np.int8]]
+    means: Floats
+
+    def of(self, rows: Rows, part: slice) -> NDArray[np.int8]:
+        """The values of one half of the rows."""
+        return self.parts[0] if part == rows.sobol else self.parts[1]
+
+
+def linear_fit(values: NDArray[np.int8], response: Floats) -> Floats:
+    """Slopes of a ridge regression of the response (K, m) on values (d, m), (d, K).
+
+    Notes
+    -----
+    The ridge is empirical Bayes: the variance of noise over that of a slope, both told from the
+    slopes of each column by itself, as columns are independent. Solved by conjugate gradients,
+    which need the values only a block at a time.
+    """
+    columns = np.flatnonzero([column.any() for column in values])
+    slopes = np.zeros((len(values), len(response)))
+    if not len(columns) or not response.any():
+        return slopes
+    n_rows = response.shape[1]
+    with one_thread():  # so that sums have one order
+        centre = np.array([values[j].mean() for j in columns])
+        spread = np.array([values[j].std() for j in columns])
+        spread[spread == 0] = 1.0
+        operator = _Standardised(values, columns, centre, spread)
+        target = response - response.mean(axis=1, keepdims=True)
+        gradient = operator.transposed(target)
+        total = np.square(target).sum(axis=1) / n_rows
+        alone = np.square(gradient / n_rows).sum(axis=0)
+        linear = np.maximum(alone - len(columns) * total / n_rows, 0.0)
+        noise = np.maximum(total - linear, LEAST_NOISE * total)
+        if linear.sum() <= LEAST_NOISE * total.sum():
+            return slopes
+        ridge = len(columns) * noise.sum() / linear.sum()
+        found = _conjugate_gradients(operator, gradient, ridge)
+    slopes[columns] = found / spread[:, None]
+    return slopes
+
+
+def linear_part(values: NDArray[np.int8], slopes: Floats) -> Floats:
+    """What slopes (d, K) say of rows, up to a constant, (K, m)."""
+    columns = np.flatnonzero(slopes.any(axis=1))
+    if not len(columns):
+        return np.zeros((slopes.shape[1], values.shape[1]))
+    ones = np.ones(len(columns))
+    with one_thread():
+        return _Standardised(values, columns, 0 * ones, ones).times(slopes[columns])
+
+
+class _Standardised:
+    """Some columns of values, standardised, as a matrix (m, d) known by its products."""
+
+    def __init__(
+        self, values: NDArray[np.int8], columns: NDArray[np.intp], centre: Floats, spread: Floats
+    ) -> None:
+        self._values, self._columns = values, columns
+        self._centre, self._spread = centre, spread[:, None]
+        self._blocks = list(gen_batches(len(columns), max(1, _CELLS // values.shape[1])))
+
+    def transposed(self, rows: Floats) -> Floats:
+        """Sums over rows (K, m) times values, (d, K)."""
+        parts = [self._values[self._columns[b]].astype(np.float64) @ rows.T for b in self._blocks]
+        sums = rows.sum(axis=1)
+        return (np.concatenate(parts) - np.multiply.outer(self._centre, sums)) / self._spread
+
+    def times(self, slopes: Floats) -> Floats:
+        """Sums over columns of values times slopes (d, K), (K, m)."""
+        scaled = slopes / self._spread
+        product = np.zeros((slopes.shape[1], self._values.shape[1]))
+        for block in self._blocks:
+            values = self._values[self._columns[block]].astype(np.float64)
+            product += scaled[block].T @ values
+        return product - (self._centre @ scaled)[:, None]
+
+
+def _conjugate_gradients(operator: _Standardised, gradient: Floats, ridge: float) -> Floats:
+    """Solution of ``(Z' Z + ridge) x = gradient`` for each output."""
+    solution = np.zeros_like(gradient)
+    residual, direction = gradient.copy(), gradient.copy()
+    size = np.square(residual).sum(axis=0)
+    first = size.sum()
+    for _ in range(MAX_STEPS):
+        image = operator.transposed(operator.times(direction)) + ridge * direction
+        curvature = (direction * image).sum(axis=0)
+        step = np.divide(size, curvature, where=curvature > 0, out=np.zeros_like(size))
+        solution += step * direction
+        residual -= step * image
+        before, size = size, np.square(residual).sum(axis=0)
+        if size.sum() <= LEAST_RESIDUAL**2 * first:
+            break
+        share = np.divide(size, before, where=before > 0, out=np.zeros_like(size))
+        direction = residual + share * direction
+    return solution
