@@ -372,7 +372,7 @@ class LimeImportanceDisplay:
         if self.fold_importances is not None:
             spread, title, what = self.fold_importances, "Importances in {} folds", self.name
         else:
-            spread, title = self.explanations.magnitudes(self.labels), "{} rows"
+            spread, title = self.explanations.magnitudes(self.labels), "{:,} rows"
             what = self.name.replace("mean |", "|")
         draw = partial(plots.boxes, spread=spread[:, columns])
         return Picture(draw, lines, title.format(len(spread)), what)

@@ -53,3 +53,13 @@ def test_python_versions_are_those_of_the_classifiers():
     ]
     assert PROJECT["requires-python"] == f">={named[0]}"
     assert tested == [f"python{named[0]}", f"python{named[-1]}"]
+
+
+def test_every_picture_of_the_readme_has_the_code_that_draws_it_above():
+    parts = re.split(r"!\[.*?\]\((\S+\.png)\)", (ROOT / "README.md").read_text())
+    images = parts[1::2]
+    assert images
+    for text, image in zip(parts[::2], images, strict=False):
+        assert ">>> display = LimeImportanceDisplay" in text, image
+        assert (ROOT / image).exists()
+    assert len(set(images)) == len(images)

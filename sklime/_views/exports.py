@@ -8,7 +8,6 @@ import narwhals.stable.v2 as nw
 import numpy as np
 from numpy.typing import NDArray
 
-from .._neighborhood.bins import CategoricalColumn
 from .._tables.table import Table
 
 Floats = NDArray[np.float64]
@@ -55,7 +54,7 @@ def column_values(explanations: Explained) -> NDArray[np.float64]:
     table = Table(explanations.data)
     columns = []
     for j, column in enumerate(explanations.bins.columns):
-        if isinstance(column, CategoricalColumn):
+        if column.categorical:
             codes = table.codes(j, column.levels)
             columns.append(np.where(codes < 0, np.nan, codes))
         else:
@@ -64,40 +63,37 @@ def column_values(explanations: Explained) -> NDArray[np.float64]:
 
 
 def bin_labels(explanations: Explained, j: int) -> NDArray[Any] | None:
-    """Return the level of each row in a column of categories, (n_explained,), None of numbers."""
-    if not explanations.bins.columns[j].categorical:
+    """Return the bin of each row, (n_explained,), in a column without numbers; else None."""
+    column = explanations.bins.columns[j]
+    if not column.categorical and column.unit != "bool":
         return None
     labels = np.array([*explanations.bins.labels(j), "new level"], dtype=object)
     return labels[np.minimum(explanations.codes[:, j], len(labels) - 1)]
 
 
-def bin_edges(explanations: Explained, j: int, x: Floats) -> Floats:
-    """Return the edges of a numeric column's bins, the outer ones where the values `x` end."""
+def bin_edges(explanations: Explained, j: int, x: Floats) -> tuple[Floats, bool]:
+    """Return the edges of a column's bins, the outer ones where `x` ends, and if it is of dates."""
     column = explanations.bins.columns[j]
-    cuts = np.empty(0) if isinstance(column, CategoricalColumn) else column.cuts
-    return np.concatenate([[np.nanmin([*x, *cuts])], cuts, [np.nanmax([*x, *cuts])]])
+    if bin_labels(explanations, j) is not None or not len(column.cuts):
+        return np.empty(0), False
+    low, high = np.nanmin([*x, *column.cuts]), np.nanmax([*x, *column.cuts])
+    return np.concatenate([[low], column.cuts, [high]]), column.unit == "date"
+
+
+def row_names(explanations: Explained) -> NDArray[Any]:
+    """Return the index labels of the explained rows, or where there are none their positions."""
+    index = None
+    if nw.dependencies.is_into_dataframe(explanations.data):
+        index = nw.maybe_get_index(nw.from_native(explanations.data, eager_only=True))
+    return explanations.sample_indices if index is None else np.asarray(index)
 
 
 def to_frame(explanations: Explained) -> Any:
     """Return the weights as a tidy dataframe: one line for each row, column and output.
 
-    Parameters
-    ----------
-    explanations : Explanations
-        The explained rows.
-
-    Returns
-    -------
-    frame : dataframe
-        Of the library of the explained table (pandas, polars, pyarrow and others); pandas where
-        that was no dataframe. Its columns are "row" (position in the table given), "column",
-        "class" (for a classifier, else "output"), "value" and "weight". The values of a table of
-        numbers are numbers; of a mixed one they are objects in pandas, text elsewhere.
-
-    Raises
-    ------
-    ImportError
-        If the explained table was no dataframe and pandas is not installed.
+    It is of the library of the explained table (pandas, polars, pyarrow and others), pandas where
+    that was no dataframe. A row has its index label, or its position in the table. The values of
+    a table of numbers are numbers; of a mixed one they are objects in pandas, text elsewhere.
     """
     n, d, n_outputs = explanations.weights.shape
     backend: Any = nw.Implementation.PANDAS
@@ -107,7 +103,7 @@ def to_frame(explanations: Explained) -> Any:
     if values.dtype == object and not backend.is_pandas_like():
         values = np.array([[None if v is None else str(v) for v in row] for row in values], object)
     columns = {
-        "row": np.repeat(explanations.sample_indices, d * n_outputs),
+        "row": np.repeat(row_names(explanations), d * n_outputs),
         "column": np.tile(np.repeat(explanations.feature_names, n_outputs), n),
         "output" if explanations.classes is None else "class": np.tile(
             explanations.output_names, n * d
@@ -147,32 +143,10 @@ REMAINDER = "(interactions, place in bin)"  # what is not in the columns' values
 def to_shap(explanations: Explained, *, label: Any = None, remainder: bool = True) -> Any:
     """Return the weights as a :class:`shap.Explanation`, for shap's plots.
 
-    Parameters
-    ----------
-    explanations : Explanations
-        The explained rows.
-    label : object, default=None
-        The class or output wanted. None is the positive class of two (the weights of the other
-        are its mirror), the only output, or all of more.
-    remainder : bool, default=True
-        Add what the columns' values leave of the model's own prediction, the interactions they
-        have no part of and the place of a value in its bin, as a last column with that name.
-
-    Returns
-    -------
-    explanation : shap.Explanation
-        `values` are the weights, (n_explained, n_features + 1), with a third axis for the outputs
-        where there are several; pick one with ``explanation[..., k]`` for the plots that take
-        one. `base_values` and the values of a row add up to the model's own prediction, or
-        without a remainder to that of the row's linear model. `data` are numbers: a category is
-        the number of its level, `display_data` has its name.
-
-    Raises
-    ------
-    ImportError
-        If shap is not installed.
-    ValueError
-        If `label` is no class or output.
+    `data` are numbers: a category is the number of its level, `display_data` has its name. What
+    the weights leave of the model's own prediction, the interactions they have no part of and the
+    place of a value in its bin, is a last column, so that base value and values add up to it;
+    without a `remainder` they add up to what the row's linear model says.
     """
     try:
         import shap
@@ -216,32 +190,11 @@ def _outputs(explanations: Explained, label: Any) -> list[int]:
 
 
 def to_lime(explanations: Explained, i: int, *, label: Any = None) -> Any:
-    """Return the explanation of one row as lime's own object.
+    """Return the weights of one row as lime's own object.
 
-    Parameters
-    ----------
-    explanations : Explanations
-        The explained rows.
-    i : int
-        Number of the row among the explained ones.
-    label : object, default=None
-        Name of the output wanted of a regressor with several, for lime knows but one. Of a
-        classifier all classes are there; lime numbers them in the order of `output_names`.
-
-    Returns
-    -------
-    explanation : lime.explanation.Explanation
-        Columns by decreasing absolute weight, with lime's notation of the row's bins, such as
-        "3.1 < x0 <= 4.2". `score` and `local_pred` are dicts by label, for they differ.
-
-    Raises
-    ------
-    ImportError
-        If lime is not installed.
-    IndexError
-        If there is no row `i`.
-    ValueError
-        If a regressor has several outputs and no `label`, or `label` is none of them.
+    Columns by decreasing absolute weight, with lime's notation of the row's bins, such as
+    "3.1 < x0 <= 4.2". lime numbers classes in the order of `output_names`; `score` and
+    `local_pred` are dicts by label, for they differ.
     """
     try:
         from lime.explanation import Explanation
@@ -309,6 +262,8 @@ def row_texts(explanations: Explained, i: int) -> list[str]:
 
 
 def _text(value: Any) -> str:
+    if value is None or value != value:
+        return "missing"
     return f"{value:.4g}" if isinstance(value, float | np.floating) else str(value)
 
 

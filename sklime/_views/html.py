@@ -65,7 +65,7 @@ def ranking(
 def figures(title: str, numbers: Mapping[str, str], notes: Sequence[str] = ()) -> str:
     """Return a table of names and texts."""
     lines = [
-        f'<tr><td class="name">{escape(name)}</td><td class="number">{escape(number)}</td>'
+        f'<tr><td class="name">{escape(name)}</td><td class="name">{escape(number)}</td>'
         '<td class="track"></td></tr>'
         for name, number in numbers.items()
     ]

@@ -9,7 +9,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import plots
-from .exports import REMAINDER, base_values, bin_edges, bin_labels, column_values, row_texts
+from .exports import (
+    REMAINDER,
+    base_values,
+    bin_edges,
+    bin_labels,
+    column_values,
+    row_names,
+    row_texts,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -92,7 +100,7 @@ def row(explained: Any, k: int, i: int, top: int | None) -> Picture:
     def draw(ax: Axes) -> None:
         plots.waterfall(ax, np.array(steps), float(base))
 
-    title = f"Row {explained.sample_indices[i]}"
+    title = f"Row {plots.short(row_names(explained)[i])}"
     return Picture(draw, Lines([*names, REMAINDER]), title, _contribution(explained, k))
 
 
@@ -111,7 +119,7 @@ def interactions(explained: Any, top: int | None) -> Picture:
         plots.bars(ax, strength[shown], ends[shown], faint)
 
     lines = Lines(names, rest if pairs else "no pair rises above the noise", faint)
-    what = f"strength (standard deviation) in the {_response(explained)}, with 95 % interval"
+    what = f"standard deviation in the {_response(explained)}, with 95 % interval"
     return Picture(draw, lines, "Interactions", what)
 
 
@@ -133,8 +141,11 @@ def effect(explained: Any, k: int, column: int | str, top: int | None) -> Pictur
     j = explained._column(column)
     found = explained.main_effect(j, explained.output_names[k])
     name, what = plots.short(explained.feature_names[j]), f"adds to the {_response(explained, k)}"
-    if bin_labels(explained, j) is not None:
+    x = column_values(explained)[:, j]
+    edges, dates = bin_edges(explained, j, x)
+    if len(edges) < 3:
         shown, rest = largest(found.effects, top)
+        shown = shown[plots.descending(found.effects[shown])]
         means, ends = found.effects[shown], found.intervals[shown]
         lines = Lines([found.bins[b] for b in shown], rest, plots.holds_zero(ends))
 
@@ -142,16 +153,19 @@ def effect(explained: Any, k: int, column: int | str, top: int | None) -> Pictur
             plots.bars(ax, means, ends, lines.faint, signed=True)
 
         return Picture(draw_levels, lines, f"Effect of {name}", f"{what}, with 95 % interval")
-    x, y = column_values(explained)[:, j], explained.weights[:, j, k]
-    edges = bin_edges(explained, j, x)
+    y = explained.weights[:, j, k]
     bins = slice(len(edges) - 1)  # without the one of missing values
     other, shade, levels = _partner(explained, j)
+    if found.bins[-1] == "missing":
+        name += f" (missing: {plots.texts(found.effects, signed=True)[-1]})"
+    if dates:  # in days, as matplotlib has them
+        x, edges = x / 86_400e9, edges / 86_400e9
 
     def draw(ax: Axes) -> None:
-        plots.effect(ax, edges, found.effects[bins], found.intervals[bins])
+        plots.effect(ax, edges, found.effects[bins], found.intervals[bins], dates)
         plots.scatter(ax, x, y, shade, levels, other)
 
-    return Picture(draw, None, f"Effect of {name}", name, what)
+    return Picture(draw, None, f"Effect of {name}".partition(" (missing")[0], name, what)
 
 
 def _partner(explained: Any, j: int) -> tuple[str, Floats, NDArray[Any] | None]:

@@ -249,14 +249,19 @@ def waterfall(ax: Any, values: Floats, base: float) -> None:
     ax.set_ylim(n + 0.2, -1.2)
 
 
-def effect(ax: Any, edges: Floats, means: Floats, intervals: Floats) -> None:
+def effect(ax: Any, edges: Floats, means: Floats, intervals: Floats, dates: bool) -> None:
     """A column's effect as steps between the edges (n_bins + 1,), with a band."""
+    from matplotlib import rc_context
+
     color = text_color()
     low, high = (np.append(end, end[-1]) for end in intervals.T)
     ax.fill_between(edges, low, high, step="post", color=color, alpha=0.2, linewidth=0)
     ax.stairs(means, edges, baseline=None, color=color, linewidth=2)
     ax.axhline(0, color=color, linewidth=0.8, zorder=0.5)
     ax.spines[["top", "right"]].set_visible(False)
+    if dates:
+        with rc_context({"date.converter": "concise"}):
+            ax.xaxis_date()
 
 
 def scatter(

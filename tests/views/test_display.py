@@ -495,7 +495,7 @@ def test_interactions_are_bars_of_the_strongest_pairs(product):
     display = from_explanations(product, kind="interactions")
     assert y_labels(display.ax_)[0] == "x0 \N{MULTIPLICATION SIGN} x1"
     assert display.ax_.patches[0].get_width() == pytest.approx(1, abs=0.1)
-    assert display.ax_.get_xlabel().startswith("strength (standard deviation) in the prediction")
+    assert display.ax_.get_xlabel().startswith("standard deviation in the prediction")
 
 
 def test_no_interactions_are_said_to_be_none():
@@ -543,6 +543,46 @@ def test_effect_of_a_category_is_bars_of_its_levels(mixed):
     shown = dict(zip(y_labels(display.ax_), widths, strict=True))
     assert shown == dict(zip(effect.bins, effect.effects, strict=True))
     assert max(shown, key=shown.get) == "Rome"
+
+
+@pytest.fixture(scope="module")
+def odd():
+    """Explanations of a table with dates, flags, missing values and constants."""
+    rng = np.random.default_rng(0)
+    X = pd.DataFrame(
+        {
+            "date": pd.date_range("2020-01-01", periods=80),
+            "some": np.where(rng.random(80) < 0.3, np.nan, rng.normal(size=80)),
+            "flag": rng.random(80) > 0.5,
+            "constant": 1.0,
+            "none": np.nan,
+        }
+    )
+
+    class Model:
+        def predict(self, X):
+            return X["some"].fillna(5).to_numpy() + X["flag"].to_numpy()
+
+    return lime_importance(Model(), X, engine="pooled", random_state=0).explanations
+
+
+@pytest.mark.parametrize("kind", ["bar", "beeswarm", "box", "heatmap", "row", "interactions"])
+def test_odd_columns_are_drawn(odd, kind):
+    from_explanations(odd, kind=kind).figure_.canvas.draw()
+
+
+def test_effects_of_odd_columns_have_axes_that_say_what_they_are(odd):
+    shown = {name: from_explanations(odd, kind="effect", column=name) for name in odd.data}
+    for display in shown.values():
+        display.figure_.canvas.draw()
+    assert "Mar" in x_labels(shown["date"].ax_)
+    label, _, effect = shown["some"].ax_.get_xlabel().partition(" (missing: ")
+    assert label == "some"
+    share = np.isnan(odd.data["some"]).mean()  # what is missing counts as 5
+    assert float(effect.rstrip(")")) == pytest.approx((1 - share) * 5, abs=0.5)
+    assert set(y_labels(shown["flag"].ax_)) == {"True", "False"}
+    assert y_labels(shown["constant"].ax_) == ["any"]
+    assert "missing" in y_labels(shown["none"].ax_)
 
 
 def test_effect_of_the_most_important_column_comes_without_asking(binary):

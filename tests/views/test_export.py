@@ -17,7 +17,7 @@ from sklearn.datasets import load_iris
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LinearRegression, LogisticRegression
 
-from sklime import lime_importance
+from sklime import LimeImportanceDisplay, lime_importance
 from sklime._views.exports import to_frame, to_lime, to_shap
 
 # shap 0.51 still calls what matplotlib 3.11 deprecates; lime leaves its script file open.
@@ -97,6 +97,16 @@ def test_frame_has_one_line_for_each_row_column_and_class(iris):
         iris.data.set_axis(iris.sample_indices),
         check_names=False,
     )
+
+
+def test_frame_of_a_table_with_an_index_has_its_labels():
+    X = pd.DataFrame({"a": np.arange(40.0)}, index=[f"r{i}" for i in range(40)])
+    model = ModelOfArrays(LinearRegression().fit(X.to_numpy(), X["a"]))
+    explanations = explain(model, X, max_samples=7)
+    labels = X.index[explanations.sample_indices]
+    assert to_frame(explanations)["row"].tolist() == labels.tolist()
+    title = LimeImportanceDisplay.from_explanations(explanations, kind="row", row=2).ax_
+    assert title.get_title(loc="left") == f"Row {labels[2]}"
 
 
 def test_frame_of_a_regression_has_numbered_outputs(targets):
