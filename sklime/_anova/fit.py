@@ -6,13 +6,26 @@ The pool's columns are independent, so that the model's functional ANOVA on bins
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from .effects import Effects
 from .interactions import Interactions, groups_of_bins
 from .linear import Values
 from .mains import Additive, additive, misfit, replicated, take_off
-from .terms import Binned, Codes, Floats, Ints, Law, Rows, product_mean, square_error_of_mean
+from .terms import (
+    Binned,
+    Codes,
+    Floats,
+    Ints,
+    Law,
+    Rows,
+    centred,
+    inverse,
+    product_mean,
+    square_error_of_mean,
+)
 
 TOLD = 0.1  # standard error of the share of all pairs, below which it says something
 
@@ -105,19 +118,30 @@ def fit_effects(
     found = Interactions(rows, codes.grouped(groups), law.merged(groups))
     if pairs:
         found.fit(by_sobol.terms, (beyond - within).sum(), shrinkage, working_memory)
-    main = _main(rows, codes, (by_random, by_sobol), probabilities)
+    main = _main(rows, codes, (by_random, by_sobol), law.margins)
     counts = np.concatenate(by_sobol.counts) + np.concatenate(by_random.counts)
     bins = {"counts": counts, "groups": np.concatenate(groups)}
     return _effects(rows, law, main, found, bins, beyond, within)
 
 
-def _main(rows: Rows, codes: Binned, fits: tuple[Additive, Additive], law: Floats) -> Floats:
+def _main(
+    rows: Rows, codes: Binned, fits: tuple[Additive, Additive], margins: Sequence[Floats]
+) -> Floats:
     """Main effects from both halves of the rows, each by how little noise it has, (R, B, K)."""
+    law, offsets = np.concatenate(margins), np.cumsum([0, *map(len, margins)])
     halves = zip(fits, (rows.sobol, rows.random), strict=True)
     one, other = (rows.full(replicated(rows, codes, fit, part)) for fit, part in halves)
     first, second = ((law @ square_error_of_mean(main)).sum() for main in (one, other))
-    share = second / (first + second) if first + second > 0 else 0.5
-    return share * one + (1 - share) * other
+    noise = first / (first + second) if first + second > 0 else 0.5
+    counts = [np.concatenate(fit.counts)[:, None] for fit in fits[::-1]]
+    # The rows of one half count by how little noise they have beside those of the other.
+    weights = [counts[0] * (1 - noise), counts[1] * noise]
+    share = weights[0] * inverse(weights[0] + weights[1])
+    main = share * one + (1 - share) * other
+    columns = np.split(main, offsets[1:-1], axis=1)
+    return np.concatenate(
+        [centred(own, [p]) for own, p in zip(columns, margins, strict=True)], axis=1
+    )
 
 
 def _effects(

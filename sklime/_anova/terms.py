@@ -179,16 +179,14 @@ class Term:
     ) -> tuple[Floats, Floats, Ints]:
         """The table that fits these rows best, the sums of residuals, the counts of rows.
 
-        A sum is divided by the number of rows in its cell, or by the number expected there if
-        that is larger: a cell that is rarely drawn does not follow a row or two.
+        Columns are independent in a pool, so a cell's best step is the mean of its residuals.
         """
         if counts is None:
             counts = np.bincount(cells, minlength=len(self.table))
         sums = _sums(cells, residual, len(self.table))
-        expected = self.design * len(cells)
         if not self.freedom:
             return self.table, sums, counts
-        step = sums * inverse(np.maximum(expected, counts))[:, None]
+        step = sums * inverse(counts)[:, None]
         return self.filled(self.table + centred(step, self.margins)), sums, counts
 
     def replicates(self, cells: Cells, rows: Rows, part: slice) -> Floats:
@@ -200,10 +198,8 @@ class Term:
         ).reshape(n, size, -1)
         if not self.freedom:
             by_replicate *= 0
-        expected = np.maximum(self.design * len(cells), counts) / n
-        return self.filled(
-            self.table + centred(by_replicate * inverse(expected)[:, None], self.margins)
-        )
+        step = by_replicate * (n * inverse(counts))[:, None]
+        return self.filled(self.table + centred(step, self.margins))
 
     def filled(self, tables: Floats) -> Floats:
         """Tables with 0 in cells that are never drawn."""
