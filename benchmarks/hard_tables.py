@@ -75,7 +75,7 @@ def ames(explain: Explain, n_seeds: int) -> Rows:
             )
             taken.append(seconds(lambda call=call, result=result: result.append(call())))
             found.append(result[0].importances_mean)
-            told.append((result[0].explanations.confint()[:, 0] > 0).sum())
+            told.append((result[0].explanations.estimate().confint()[:, 0] > 0).sum())
         values = np.array(found)
         first = sorted(top(values.mean(axis=0), 5))
         apart = (values[:, first].max(axis=0) / values[:, first].min(axis=0) - 1).max()
@@ -207,7 +207,7 @@ def rare_table(explain: Explain, d: int, seed: int) -> list[float]:
     taken = seconds(lambda: result.append(call()))
     truth = np.abs(model.contributions(model.codes(X), WIDTH)).mean(axis=0)
     importances = result[0].importances_mean
-    low, high = result[0].explanations.confint().T
+    low, high = result[0].explanations.estimate().confint().T
     covered = (low <= truth) & (truth <= high)
     used = truth > 0
     return [
@@ -277,7 +277,7 @@ def ids(explain: Explain, n_seeds: int) -> Rows:
                 call = partial(explain, problem, problem.X, random_state=seed, **options)
                 taken.append(seconds(lambda call=call, result=result: result.append(call())))
                 found.append(result[0].importances_mean[0])
-                low, high = result[0].explanations.confint()[0]
+                low, high = result[0].explanations.estimate().confint()[0]
                 hits.append(low <= problem.truth <= high)
             yield [
                 kind,
@@ -348,7 +348,7 @@ def wide(explain: Explain, n_seeds: int) -> Rows:
             taken.append(seconds(lambda call=call, result=result: result.append(call())))
             truth = np.abs(model.coef_) * X.std(axis=0)
             held.append(len(top(truth, 20) & top(result[0].importances_mean, 20)))
-            told.append((result[0].explanations.confint()[:, 0] > 0).sum())
+            told.append((result[0].explanations.estimate().confint()[:, 0] > 0).sum())
             asked.append(counted.n_rows)
         yield [
             d,
@@ -397,7 +397,7 @@ def products(explain: Explain, n_seeds: int) -> Rows:
 
 
 def strongest(explanations: Any, k: int) -> list[tuple[int, int]]:
-    found = explanations.interactions
+    found = explanations.interactions.strength
     strength = np.triu(getattr(found, "strength", found), 1)
     order = np.argsort(-strength, axis=None, kind="stable")[:k]
     return [(int(j), int(m)) for j, m in zip(*np.unravel_index(order, strength.shape), strict=True)]

@@ -70,7 +70,7 @@ def converged(n_seeds: int) -> Rows:
             hits, errors = [], []
             for seed in range(n_seeds):
                 result = explain(max_samples=max_samples, random_state=seed)
-                low, high = result.explanations.confint(0.95).T
+                low, high = result.explanations.estimate().confint(0.95).T
                 hits.append((low <= truth) & (truth <= high))
                 errors.append(result.importances_sem)
             size = truth / np.maximum(np.mean(errors, axis=0), 1e-300)
@@ -101,7 +101,7 @@ def exact(n_seeds: int) -> Rows:
                     max_samples=max_samples,
                     random_state=seed,
                 )
-                low, high = result.explanations.confint(0.95).T
+                low, high = result.explanations.estimate().confint(0.95).T
                 hit = (low <= truth) & (truth <= high)
                 used.append(hit[truth > 0].mean())
                 null.append(hit[truth == 0].mean())
@@ -114,7 +114,7 @@ def exact(n_seeds: int) -> Rows:
             result = lime_importance(
                 problem, problem.X, values=CONTRIBUTIONS, max_samples=max_samples, random_state=seed
             )
-            low, high = result.explanations.confint(0.95)[0]
+            low, high = result.explanations.estimate().confint(0.95)[0]
             hits.append(low <= problem.truth <= high)
         yield ["5,000 levels", f"{max_samples} of 5000", f"{np.mean(hits):.1%}", ""]
 
@@ -143,7 +143,7 @@ def bias(n_seeds: int) -> Rows:
             )
             plain.append(result.explanations.importances(aggregation, bias_correction=False))
             published.append(result.importances_mean)
-            held.append(result.explanations.confint(0.95)[:, 0] <= 0)
+            held.append(result.explanations.estimate().confint(0.95)[:, 0] <= 0)
         for j, name in enumerate(names, start=5):
             cells = [np.array(each)[:, j] for each in (plain, published)]
             yield [

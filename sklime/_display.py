@@ -413,7 +413,7 @@ def _explained(explanations: Explanations, aggregation: Any, labels: Any) -> dic
     """What a display shows of explained rows."""
     return {
         "importances": explanations.importances(aggregation, labels),
-        "intervals": explanations.confint(0.95, aggregation, labels),
+        "intervals": explanations.estimate(aggregation, labels).confint(),
         "name": pictures.measure(explanations, aggregation),
         "feature_names": explanations.feature_names,
         "explanations": explanations,

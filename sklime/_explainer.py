@@ -1,5 +1,7 @@
 """From a fitted model and a table to explanations of its rows."""
 
+from __future__ import annotations
+
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -9,21 +11,27 @@ from typing import Any
 import numpy as np
 from joblib import effective_n_jobs
 from numpy.typing import ArrayLike, NDArray
-from sklearn import config_context
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils import _safe_indexing, check_random_state, gen_batches, resample
-from sklearn.utils.validation import _check_sample_weight, check_consistent_length
+from sklearn.utils import check_random_state, gen_batches
+from sklearn.utils.validation import check_consistent_length
 
 from ._anova.effects import variance_split
-from ._engines import ENGINES, Engine, Surrogates, explain_rows
+from ._engines import ENGINES, Engine, Reader, explain_rows
 from ._engines.pooled import PooledReader
-from ._explanations import Explanations
+from ._explanations import Explanations, label_positions
+from ._model.loss import Derived, only, score_coefficients, score_response
 from ._model.progress import progress
-from ._model.response import choose_response, class_values, estimator_type
+from ._model.response import Response, choose_response, class_values, estimator_type
 from ._neighborhood.bins import Bins
-from ._neighborhood.kernel import hold
+from ._neighborhood.kernel import hold, lime_width
+from ._neighborhood.rows import (
+    check_table,
+    choose_rows,
+    feature_names,
+    make_neighborhood,
+    row_weights,
+)
 from ._neighborhood.sampler import Neighborhood
-from ._tables.columns import categorical_mask
 from ._tables.table import Table
 from .exceptions import HigherOrderWarning, LowFidelityWarning
 
@@ -48,11 +56,40 @@ MOST_SAMPLES = 2**17
 
 
 @dataclass(frozen=True)
-class Settings:
-    """What :func:`lime_importance` and the wrapper have in common, under the same names."""
+class Plan:
+    """What can be told and checked before there is a fitted model.
 
+    Attributes
+    ----------
+    table : Table
+        The rows of which some are explained.
+    neighborhood : Neighborhood
+    rows : ndarray of shape (n_explained,)
+        Positions of the rows to explain.
+    weight : ndarray of shape (n_rows,) or None
+    population : float
+        Total weight of the rows that could have been explained.
+    seed : int
+    """
+
+    table: Table
+    neighborhood: Neighborhood
+    rows: NDArray[np.intp]
+    weight: NDArray[np.float64] | None
+    population: float
+    seed: int
+
+
+@dataclass(kw_only=True)
+class Explainer:
+    """A model explained: `fit_explain` asks it once, `explain` reads the answers ever after.
+
+    The parameters are those of :func:`lime_importance`, under the same names.
+    """
+
+    scoring: str | None
     max_samples: str | float | None
-    labels: str | ArrayLike
+    labels: Any
     response_method: str
     categorical_features: Any
     discretizer: str | int
@@ -68,141 +105,235 @@ class Settings:
     random_state: Any
     verbose: int
 
+    def fit_explain(
+        self,
+        estimator: Any,
+        X: Any,
+        y: Any,
+        plan: Plan | None = None,
+        *,
+        classes: Any = None,
+        **rows: Any,
+    ) -> Explanations:
+        """Ask a fitted model, and explain rows of X; `rows` and `plan` as in :meth:`plan`.
 
-def explain(
-    estimator: Any,
-    X: Any,
-    y: Any,
-    settings: Settings,
-    *,
-    training_data: Any = None,
-    sample_weight: ArrayLike | None = None,
-    candidates: NDArray[np.intp] | None = None,
-    classes: NDArray[Any] | None = None,
-) -> Explanations:
-    """Explain rows of X, see :func:`lime_importance`.
+        `classes` are all classes, of which a fold's model may lack some. The aggregation and the
+        labels say whose error `tol` bounds.
+        """
+        plan = plan or self.plan(X, y, classifier=estimator_type(estimator) == "classifier", **rows)
+        neighborhood, table = plan.neighborhood, plan.table
+        data = table.take(plan.rows)
+        if classes is None:
+            classes = class_values(estimator, self.response_method, neighborhood.table.native)
+        response, predictions = choose_response(estimator, self.response_method, data, classes)
+        target = None if self.scoring is None else np.asarray(y)[plan.rows]
+        self.response_ = self._read(response, y)
+        if isinstance(self.response_, Derived):
+            predictions = self.response_.transform(predictions)
+        self.bins_, self.feature_names_ = neighborhood.bins, feature_names(table)
+        self.num_samples_, engine = self._first_samples(), ENGINES[self.engine]
+        n_predicted = self.num_samples_ * (len(plan.rows) if engine.ASKS_TO_EXPLAIN else 1)
+        # A bar cannot follow the predictions of other processes.
+        alone = not engine.ASKS_TO_EXPLAIN or effective_n_jobs(self.n_jobs) == 1
+        with progress(n_predicted, self.verbose if alone else 0) as advance:
+            asked = replace(self.response_, advance=advance)
+            sampler = engine(
+                neighborhood, asked, self.num_samples_, plan.seed, self.model_regressor
+            )
+            read = partial(
+                self._explain,
+                data,
+                predictions,
+                target,
+                kernel_width=self._width(None),
+                sample_indices=plan.rows,
+                sample_weight=None if plan.weight is None else plan.weight[plan.rows],
+                population=plan.population,
+            )
+            explanations, main_shares = self._explain_until(sampler, read)
+        self.reader_ = sampler.reader
+        self._warn(explanations, main_shares)
+        return explanations
 
-    `candidates` are the positions of the rows that may be explained (a fold's held-out rows), and
-    `classes` all classes, of which a fold's model may lack some. The aggregation and the labels
-    say whose error `tol` bounds.
-    """
-    rng = check_random_state(settings.random_state)
-    seed = int(rng.randint(np.iinfo(np.int32).max))  # first: the rows explained change no draw
-    table = Table(X)
-    training_table = table if training_data is None else Table(training_data)
-    _check_tables(table, training_table, y)
-    weight = _row_weights(sample_weight, X)
-    classifier = estimator_type(estimator) == "classifier"
-    engine = ENGINES[settings.engine]
-    if settings.model_regressor is not None and settings.engine != "lime":
-        raise ValueError(
-            "The 'model_regressor' parameter must be None for any engine but 'lime'. "
-            f"Got {settings.model_regressor!r} for engine={settings.engine!r} instead."
+    def plan(
+        self,
+        X: Any,
+        y: Any,
+        *,
+        classifier: bool,
+        training_data: Any = None,
+        sample_weight: ArrayLike | None = None,
+        candidates: NDArray[np.intp] | None = None,
+    ) -> Plan:
+        """Choose rows and make their neighbourhood; mistakes in what is given show here.
+
+        `candidates` are the positions of the rows that may be explained (a fold's held-out rows).
+        """
+        self._check(y)
+        rng = check_random_state(self.random_state)
+        seed = int(rng.randint(np.iinfo(np.int32).max))  # first: the rows explained change no draw
+        table = Table(X)
+        training_table = table if training_data is None else Table(training_data)
+        check_consistent_length(table.native, y)
+        check_table(table, feature_names(training_table))
+        weight = row_weights(sample_weight, X)
+        candidates = np.arange(table.n_rows) if candidates is None else candidates
+        if weight is not None:
+            candidates = candidates[weight[candidates] > 0]
+        most = ENGINES[self.engine].MAX_SAMPLES if self.max_samples == "auto" else self.max_samples
+        stratify = y if classifier and y is not None and np.asarray(y).ndim == 1 else None
+        rows = choose_rows(candidates, most, stratify, rng)
+        neighborhood = make_neighborhood(
+            training_table,
+            Table(table.take(rows)),
+            weight if training_data is None else None,
+            y,
+            classifier=classifier,
+            categorical_features=self.categorical_features,
+            discretizer=self.discretizer,
+            n_samples=self._first_samples(),
         )
-    width = settings.kernel_width
-    kernel_width = 0.75 * np.sqrt(table.n_columns) if isinstance(width, str) else float(width)
-    n_samples = _first_samples(settings)
-    candidates = np.arange(table.n_rows) if candidates is None else candidates
-    if weight is not None:
-        candidates = candidates[weight[candidates] > 0]
-    wanted = engine.MAX_SAMPLES if settings.max_samples == "auto" else settings.max_samples
-    stratify = y if classifier and y is not None and np.asarray(y).ndim == 1 else None
-    sample = _choose_rows(candidates, wanted, stratify, rng)
-    data = table.take(sample)
-    neighborhood = _make_neighborhood(
-        training_table,
-        Table(data),
-        weight if training_data is None else None,
-        y,
-        classifier=classifier,
-        categorical_features=settings.categorical_features,
-        discretizer=settings.discretizer,
-        n_samples=n_samples,
-    )
-    codes = neighborhood.bins.encode(Table(data))
-    if classes is None:
-        classes = class_values(estimator, settings.response_method, neighborhood.table.native)
-    response, predictions = choose_response(estimator, settings.response_method, data, classes)
-    make = partial(
-        Explanations,
-        predictions=predictions,
-        data=data,
-        sample_indices=sample,
-        sample_weight=None if weight is None else weight[sample],
-        population=float(len(candidates) if weight is None else weight[candidates].sum()),
-        feature_names=_feature_names(table),
-        output_names=response.output_names,
-        output_shares=response.shares,
-        classes=response.classes,
-        bins=neighborhood.bins,
-        codes=codes,
-        engine=settings.engine,
-        kernel_width=kernel_width,
-        num_features=settings.num_features,
-        values=settings.values,
-    )
-    n_predicted = n_samples * (len(sample) if engine.ASKS_TO_EXPLAIN else 1)
-    # A bar cannot follow the predictions of other processes.
-    alone = not engine.ASKS_TO_EXPLAIN or effective_n_jobs(settings.n_jobs) == 1
-    with progress(n_predicted, settings.verbose if alone else 0) as advance:
-        sampler = engine(
-            neighborhood,
-            replace(response, advance=advance),
-            n_samples,
-            seed,
-            settings.model_regressor,
+        population = len(candidates) if weight is None else weight[candidates].sum()
+        return Plan(table, neighborhood, rows, weight, float(population), seed)
+
+    def explain(
+        self, X: Any, y: Any = None, kernel_width: float | str | None = None
+    ) -> Explanations:
+        """Explain any rows, by the answers that there are."""
+        table = Table(X)
+        check_table(table, self.feature_names_)
+        if self.scoring is not None and y is None:
+            raise ValueError("The 'y' parameter must be given for a scoring. Got None instead.")
+        rows = np.arange(table.n_rows)
+        explanations, _ = self._explain(
+            table.take(rows),
+            self.response_(X),
+            y,
+            self.reader_,
+            kernel_width=self._width(kernel_width),
+            sample_indices=rows,
+            sample_weight=None,
+            population=float(len(rows)),
         )
-        return _explain_until(sampler, settings, n_samples, make)
+        return explanations
 
+    def _check(self, y: Any) -> None:
+        """Refuse parameters that do not go together."""
+        if self.model_regressor is not None and self.engine != "lime":
+            raise ValueError(
+                "The 'model_regressor' parameter must be None for any engine but 'lime'. "
+                f"Got {self.model_regressor!r} for engine={self.engine!r} instead."
+            )
+        if self.tol is not None and self.engine == "lime":
+            raise ValueError(
+                "The 'tol' parameter must be None for engine='lime', which does not know the error "
+                f"of its neighbourhoods. Got {self.tol!r} instead."
+            )
+        if self.scoring is None:
+            return
+        if y is None:
+            raise ValueError("The 'y' parameter must be given for a scoring. Got None instead.")
+        if not (isinstance(self.labels, str) and self.labels == "all"):
+            raise ValueError(
+                "The 'labels' parameter must be 'all' with a scoring, which takes each row's own "
+                f"class. Got {self.labels!r} instead."
+            )
 
-def _explain_until(
-    sampler: Engine, settings: Settings, n_samples: int, make: Callable[..., Explanations]
-) -> Explanations:
-    """Explain with twice the samples, until the error is as small as asked for."""
-    tol = settings.tol
-    while True:
-        result, main_shares = _explain_once(sampler, settings, n_samples, make)
-        if tol is None:
-            break
-        error = result.relative_error(settings.aggregation, settings.labels)
-        if error <= tol:
-            break
-        if 2 * n_samples > MOST_SAMPLES:
-            _warn_of_no_convergence(n_samples, error, tol)
-            break
-        n_samples *= 2
-        sampler.grow(n_samples)
-    if n_samples >= _ENOUGH_SAMPLES:
-        for effects in result.effects:
+    def _read(self, response: Response, y: Any) -> Response:
+        """The outputs that count: of some classes, or of a score."""
+        if self.scoring is not None:
+            return score_response(response, self.scoring, y)
+        if isinstance(self.labels, str) and self.labels in ("all", "predicted"):
+            return response
+        return only(response, label_positions(response.output_names, self.labels))
+
+    def _width(self, kernel_width: float | str | None) -> float:
+        width = self.kernel_width if kernel_width is None else kernel_width
+        return lime_width(len(self.feature_names_)) if isinstance(width, str) else float(width)
+
+    def _aggregation(self) -> str | Callable[..., Any] | None:
+        """A score's gains have but one."""
+        return self.aggregation if self.scoring is None else None
+
+    def _first_samples(self) -> int:
+        """Samples to begin with."""
+        given = self.num_samples
+        n_samples = ENGINES[self.engine].NUM_SAMPLES if isinstance(given, str) else int(given)
+        return n_samples if self.tol is None else max(n_samples, LEAST_GROWING)
+
+    def _explain_until(
+        self, sampler: Engine, read: Callable[..., Any]
+    ) -> tuple[Explanations, NDArray[np.float64]]:
+        """Explain with twice the samples, until the error is as small as asked for."""
+        while True:
+            explanations, main_shares = read(sampler.reader)
+            if self.tol is None:
+                break
+            error = explanations._relative_error(self._aggregation(), kept_labels(self.labels))
+            if error <= self.tol:
+                break
+            if 2 * self.num_samples_ > MOST_SAMPLES:
+                _warn_of_no_convergence(self.num_samples_, error, self.tol)
+                break
+            self.num_samples_ *= 2
+            sampler.grow(self.num_samples_)
+        return explanations, main_shares
+
+    def _explain(
+        self,
+        data: Any,
+        predictions: NDArray[np.float64],
+        y: Any,
+        reader: Reader,
+        *,
+        kernel_width: float,
+        **rows: Any,
+    ) -> tuple[Explanations, NDArray[np.float64]]:
+        """Explanations by the samples there are, and what they show of the main effects."""
+        codes, response = self.bins_.encode(Table(data)), self.response_
+        surrogates = explain_rows(reader, kernel_width, self.n_jobs, codes, predictions)
+        if self.num_features is not None:
+            for batch in gen_batches(len(codes), _ROWS):
+                own = self.bins_.own_probabilities(codes[batch])
+                outside = np.ones(own.shape) if self.values == "weights" else 1 - own
+                _keep_largest(surrogates.replicates[:, batch], outside, self.num_features)
+        explanations = Explanations(
+            replicates=surrogates.replicates,
+            intercepts=surrogates.intercepts,
+            scores=surrogates.scores,
+            predictions=predictions,
+            data=data,
+            feature_names=self.feature_names_,
+            output_names=response.output_names,
+            output_shares=response.shares,
+            classes=response.classes,
+            bins=self.bins_,
+            codes=codes,
+            engine=self.engine,
+            kernel_width=kernel_width,
+            num_features=self.num_features,
+            num_samples=self.num_samples_,
+            values=self.values,
+            coefficients=None if self.scoring is None else score_coefficients(response, y),
+            effects=(reader.effects,) if isinstance(reader, PooledReader) else (),
+            **rows,
+        )
+        return explanations, surrogates.main_shares
+
+    def _warn(self, explanations: Explanations, main_shares: NDArray[np.float64]) -> None:
+        """Warn where the samples are enough to tell that much of the model is not seen."""
+        if explanations.num_samples < _ENOUGH_SAMPLES:
+            return
+        for effects in explanations.effects:
             main_shares, _, higher, _ = variance_split(effects)
             _warn_of_higher_orders(higher)
-        if _holds(result.bins, result.kernel_width) < _WIDE:
+        if _holds(explanations.bins, explanations.kernel_width) < _WIDE:
             _warn_of_low_fidelity(main_shares)
-    return result
 
 
-def _explain_once(
-    sampler: Engine, settings: Settings, n_samples: int, make: Callable[..., Explanations]
-) -> tuple[Explanations, NDArray[np.float64]]:
-    """Explanations by the samples there are, and what they show of the main effects."""
-    rows: dict[str, Any] = make.keywords  # type: ignore[attr-defined]
-    codes, predictions = rows["codes"], rows["predictions"]
-    reader = sampler.reader
-    surrogates = explain_rows(reader, rows["kernel_width"], settings.n_jobs, codes, predictions)
-    for batch in gen_batches(len(codes), _ROWS):
-        part = surrogates.rows(batch)
-        if settings.values == "contributions":
-            _make_contributions(part, rows["bins"].own_probabilities(codes[batch]))
-        if settings.num_features is not None:
-            _keep_largest(part.replicates, settings.num_features)
-    explanations = make(
-        replicates=surrogates.replicates,
-        intercepts=surrogates.intercepts,
-        scores=surrogates.scores,
-        num_samples=n_samples,
-        effects=(reader.effects,) if isinstance(reader, PooledReader) else (),
-    )
-    return explanations, surrogates.main_shares
+def kept_labels(labels: Any) -> str:
+    """What labels mean in explanations that have no more outputs than were asked for."""
+    return labels if isinstance(labels, str) and labels == "predicted" else "all"
 
 
 def _holds(bins: Bins, kernel_width: float) -> float:
@@ -246,126 +377,11 @@ def _warn_of_higher_orders(shares: NDArray[np.float64]) -> None:
         )
 
 
-def _make_contributions(surrogates: Surrogates, own: NDArray[np.float64]) -> None:
-    """Make weights contributions, in place; `own` are the frequencies of the rows' own bins."""
-    replicates = surrogates.replicates
-    # The surrogate's prediction at the row, intercept plus weights, stays what it was.
-    surrogates.intercepts[...] += (own[..., None] * replicates.mean(axis=0)).sum(axis=1)
-    replicates *= (1 - own)[..., None]
-
-
-def _keep_largest(replicates: NDArray[np.float64], num_features: int) -> None:
-    """Set all but each row's largest weights to 0, in place."""
+def _keep_largest(
+    replicates: NDArray[np.float64], outside: NDArray[np.float64], num_features: int
+) -> None:
+    """Set all but each row's largest weights (or contributions) to 0, in place."""
     if num_features < replicates.shape[2]:
-        size = np.abs(replicates.mean(axis=0))
+        size = np.abs(replicates.mean(axis=0)) * outside[..., None]
         rank = np.argsort(np.argsort(-size, axis=1, kind="stable"), axis=1)
         replicates *= rank < num_features
-
-
-def _feature_names(table: Table) -> NDArray[np.object_]:
-    """The table's own names, or scikit-learn's x0, x1, ..."""
-    if table.names is not None:
-        return table.names
-    return np.array([f"x{j}" for j in range(table.n_columns)], dtype=object)
-
-
-def _first_samples(settings: Settings) -> int:
-    """Samples to begin with."""
-    n_samples = settings.num_samples
-    n_samples = ENGINES[settings.engine].NUM_SAMPLES if isinstance(n_samples, str) else n_samples
-    if settings.tol is None:
-        return int(n_samples)
-    if settings.engine == "lime":
-        raise ValueError(
-            "The 'tol' parameter must be None for engine='lime', which does not know the error of "
-            f"its neighbourhoods. Got {settings.tol!r} instead."
-        )
-    return max(int(n_samples), LEAST_GROWING)
-
-
-def _check_tables(table: Table, training_table: Table, y: Any) -> None:
-    """Refuse tables without cells or of other columns than the training table, and a short y."""
-    check_consistent_length(table.native, y)
-    for size, what in ((table.n_rows, "sample"), (table.n_columns, "feature")):
-        if size == 0:
-            shape = (table.n_rows, table.n_columns)
-            raise ValueError(
-                f"Found array with 0 {what}(s) (shape={shape}) while a minimum of 1 is required."
-            )
-    if table.n_columns != training_table.n_columns:
-        raise ValueError(
-            f"X has {table.n_columns} features, but the training table has "
-            f"{training_table.n_columns} features."
-        )
-    if not np.array_equal(_feature_names(table), _feature_names(training_table)):
-        raise ValueError(
-            "The feature names of X must be those of the training table, in the same order."
-        )
-
-
-def _row_weights(sample_weight: ArrayLike | None, X: Any) -> NDArray[np.float64] | None:
-    """Checked weights of rows, in scikit-learn's wording."""
-    if sample_weight is None:
-        return None
-    with config_context(array_api_dispatch=False):  # the weights are NumPy's whatever X is
-        weight = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
-    if not weight.any():
-        raise ValueError("Sample weights must contain at least one non-zero number.")
-    return weight
-
-
-def _make_neighborhood(
-    table: Table,
-    explained: Table,
-    weight: NDArray[np.float64] | None,
-    y: Any,
-    *,
-    classifier: bool,
-    categorical_features: Any,
-    discretizer: str | int,
-    n_samples: int,
-) -> Neighborhood:
-    """The neighbourhood of the rows whose weight is not 0."""
-    if discretizer == "entropy" and y is None:
-        raise ValueError("The 'y' parameter must be given for discretizer='entropy'. Got None.")
-    if weight is not None and not weight.all():
-        present = np.flatnonzero(weight)
-        table, weight = Table(table.take(present)), weight[present]
-        y = None if y is None else _safe_indexing(y, present)
-    if table.n_rows < 2:
-        raise ValueError(
-            f"Found array with {table.n_rows} sample(s) (shape={(table.n_rows, table.n_columns)}) "
-            "while a minimum of 2 is required to draw from. Pass training_data to explain one row."
-        )
-    return Neighborhood(
-        table,
-        explained,
-        categorical=categorical_mask(table, categorical_features),
-        discretizer=discretizer,
-        n_samples=n_samples,
-        y=y,
-        classifier=classifier,
-        sample_weight=weight,
-    )
-
-
-def _choose_rows(
-    candidates: NDArray[np.intp],
-    max_samples: str | float | None,
-    y: Any,
-    rng: np.random.RandomState,
-) -> NDArray[np.intp]:
-    """Sorted positions of the rows to explain; the classes of y in their proportions."""
-    n = len(candidates)
-    if max_samples is None:
-        wanted = n
-    elif isinstance(max_samples, float | np.floating):
-        wanted = max(1, round(float(max_samples) * n))
-    else:
-        wanted = min(int(max_samples), n)
-    if wanted == n:
-        return candidates
-    stratify = None if y is None else np.asarray(y)[candidates]
-    return np.sort(
-        resample(candidates, replace=False, n_samples=wanted, random_state=rng, stratify=stratify)
-    )

@@ -2,11 +2,11 @@
 
 from collections.abc import Callable
 from numbers import Integral, Real
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.utils import Bunch, gen_batches
+from sklearn.utils import gen_batches
 from sklearn.utils._param_validation import (
     HasMethods,
     Interval,
@@ -16,20 +16,25 @@ from sklearn.utils._param_validation import (
 )
 
 from ._engines import ENGINES
-from ._explainer import Settings, explain
+from ._explainer import Explainer, kept_labels
+from ._explanations import Explanations
+from ._importances import Importances
+from ._model.loss import SCORINGS
 from ._model.response import RESPONSE_METHODS
 from ._neighborhood.columns import DISCRETIZERS
 from ._statistics.aggregations import AGGREGATIONS
+from ._statistics.estimates import Estimate
 
 # Parameters that LimeImportanceWrapper and lime_importance have in common.
 PARAMETERS: dict[str, list[Any]] = {
+    "scoring": [StrOptions({"auto", *SCORINGS}), None],
     "max_samples": [
         StrOptions({"auto"}),
         Interval(Integral, 1, None, closed="left"),
         Interval(RealNotInt, 0, 1, closed="right"),
         None,
     ],
-    "labels": [StrOptions({"all", "predicted"}), "array-like"],
+    "labels": [str, Real, "boolean", "array-like"],
     "response_method": [StrOptions({"auto", *RESPONSE_METHODS})],
     "categorical_features": [StrOptions({"from_dtype"}), "array-like", callable, None],
     "discretizer": [StrOptions(set(DISCRETIZERS)), Interval(Integral, 2, None, closed="left")],
@@ -47,7 +52,15 @@ PARAMETERS: dict[str, list[Any]] = {
 }
 
 
-@validate_params(
+_F = TypeVar("_F", bound=Callable[..., Any])
+
+
+def validated(constraints: dict[str, Any]) -> Callable[[_F], _F]:
+    """scikit-learn's check of parameters, which keeps the function's type."""
+    return validate_params(constraints, prefer_skip_nested_validation=True)
+
+
+@validated(
     {
         "estimator": "no_validation",
         "training_data": "no_validation",
@@ -55,8 +68,7 @@ PARAMETERS: dict[str, list[Any]] = {
         "y": ["array-like", None],
         "sample_weight": ["array-like", None],
         **PARAMETERS,
-    },
-    prefer_skip_nested_validation=True,
+    }
 )
 def lime_importance(
     estimator: Any,
@@ -65,8 +77,9 @@ def lime_importance(
     *,
     training_data: Any = None,
     sample_weight: ArrayLike | None = None,
+    scoring: str | None = None,
     max_samples: str | float | None = "auto",
-    labels: str | ArrayLike = "all",
+    labels: Any = "all",
     response_method: str = "auto",
     categorical_features: Any = "from_dtype",
     discretizer: str | int = "quartile",
@@ -74,14 +87,14 @@ def lime_importance(
     kernel_width: float | str = "lime",
     model_regressor: Any = None,
     num_features: int | None = None,
-    values: str = "weights",
+    values: str = "contributions",
     aggregation: str | Callable[..., Any] = "mean_abs",
     engine: str = "pooled",
     tol: float | None = None,
     n_jobs: int | None = None,
     random_state: Any = None,
     verbose: int = 0,
-) -> Bunch:
+) -> Importances:
     r"""LIME importances of the columns of X for a fitted model.
 
     Every row is explained by LIME; an importance is the mean size of the rows' weights. All rows
@@ -101,14 +114,19 @@ def lime_importance(
     sample_weight : array-like of shape (n_samples,), default=None
         Weights of the rows of X, in the neighbourhood and in the aggregation. A row of weight 2
         counts as two rows, one of weight 0 is left out.
+    scoring : str or None, default=None
+        None explains the response. A score explains what it gains by each column, in its unit:
+        "neg_log_loss", "neg_brier_score" and "accuracy" of a classifier, "neg_mean_squared_error"
+        of a regressor, or "auto", the Brier score, accuracy without probabilities, or squared
+        error. Rows that the model has not seen tell columns that help from those that do not.
     max_samples : "auto", int, float or None, default="auto"
         Rows to explain: a number (at most what there is), a share, or None for all. "auto" is 1000
         for the engines whose rows share a neighbourhood, 100 for the others. The classes keep
         their proportions.
-    labels : {"all", "predicted"} or array-like of class values, default="all"
+    labels : {"all", "predicted"}, class value or array-like of them, default="all"
         Outputs that count. "all": half the sum over the classes, the total variation, or the mean
         over other outputs. "predicted": each row's predicted class, as lime's `top_labels=1`. Else
-        the mean over the classes given.
+        the mean over the classes given, which are then the only ones kept.
     response_method : str, default="auto"
         The method that is explained: "predict_proba", "decision_function", "predict" or
         "score_samples". "auto" takes, for a classifier, the first of the first three
@@ -131,10 +149,10 @@ def lime_importance(
         ``Ridge(alpha=1)``. Other engines need none.
     num_features : int, default=None
         Keep the largest weights of each row only, and set the others to 0. None keeps all.
-    values : {"weights", "contributions"}, default="weights"
-        LIME weights, or contributions: the weight times 1 less the training frequency of the row's
-        own bin. Contributions are on one scale for columns of all kinds; for an additive model
-        they are SHAP values (up to the variation inside bins).
+    values : {"contributions", "weights"}, default="contributions"
+        What is aggregated: LIME weights, or contributions, the weight times 1 less the training
+        frequency of the row's own bin. Contributions are on one scale for columns of all kinds;
+        for an additive model they are SHAP values (up to the variation inside bins).
     aggregation : str or callable, default="mean_abs"
         How the rows' weights become importances: "mean_abs", "rms", "median_abs", "max_abs",
         "mean", "sum", "splime", "normlime", "homogeneity", "frequency", or a function from a matrix
@@ -157,19 +175,8 @@ def lime_importance(
 
     Returns
     -------
-    result : :class:`~sklearn.utils.Bunch`
-        With these attributes.
-
-        importances_mean : ndarray of shape (n_features,)
-            The importances.
-        importances_std : ndarray of shape (n_features,)
-            Standard deviation of `importances` over the rows.
-        importances_sem : ndarray of shape (n_features,)
-            Standard error of `importances_mean`.
-        importances : ndarray of shape (n_features, n_explained)
-            Size of each row's weights, free of the neighbourhood's noise on average.
-        explanations : Explanations
-            The weights of every row, and all that goes with them.
+    importances : Importances
+        With importances_mean, importances_sem, importances (of each row), explanations, and more.
 
     Raises
     ------
@@ -216,7 +223,8 @@ def lime_importance(
     >>> lime_importance(model, X, random_state=0).importances_mean.argsort()[::-1].tolist()
     [2, 3, 0, 1]
     """
-    settings = Settings(
+    explainer = Explainer(
+        scoring=scoring,
         max_samples=max_samples,
         labels=labels,
         response_method=response_method,
@@ -234,17 +242,24 @@ def lime_importance(
         random_state=random_state,
         verbose=verbose,
     )
-    explanations = explain(
-        estimator, X, y, settings, training_data=training_data, sample_weight=sample_weight
+    explanations = explainer.fit_explain(
+        estimator, X, y, training_data=training_data, sample_weight=sample_weight
     )
+    labels = kept_labels(labels)
+    estimate = explanations.estimate(None if scoring is not None else aggregation, labels)
+    return summary(estimate, explanations, labels)
+
+
+def summary(estimate: Estimate, explanations: Explanations, labels: str) -> Importances:
+    """Importances of explanations, those of each row among them."""
     magnitudes = explanations.magnitudes(labels)
-    estimate = explanations.estimate(aggregation, labels)
-    return Bunch(
-        importances_mean=estimate.values,
-        importances_std=row_spread(magnitudes, explanations.sample_weight),
-        importances_sem=estimate.sem,
+    return Importances(
+        estimate=estimate,
+        feature_names=explanations.feature_names,
         importances=magnitudes.T,
+        importances_std=row_spread(magnitudes, explanations.sample_weight),
         explanations=explanations,
+        scored=explanations.coefficients is not None,
     )
 
 

@@ -1,13 +1,15 @@
 """The meta-estimator: scikit-learn's conventions around :func:`lime_importance`. No maths."""
 
+from __future__ import annotations
+
 import warnings
 from collections.abc import Callable
 from copy import deepcopy
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial, wraps
 from inspect import signature
 from types import MethodType
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -35,10 +37,12 @@ from sklearn.utils.validation import (
 )
 
 from ._engines import over_workers
-from ._explainer import Settings, explain
+from ._explainer import Explainer, kept_labels
 from ._explanations import Explanations
-from ._importance import PARAMETERS
+from ._importance import PARAMETERS, summary
 from ._model.response import class_values
+from ._neighborhood.rows import row_weights
+from ._statistics.estimates import mean_estimate
 from ._tables.table import Table
 
 _DELEGATED = ("predict", "predict_proba", "predict_log_proba", "decision_function", "score")
@@ -64,7 +68,9 @@ class _MirrorsSampleWeight:
     def __init__(self, fit: Callable[..., Any]) -> None:
         self._fit = fit
 
-    def __get__(self, instance: Any, owner: type | None = None) -> Any:
+    def __get__(
+        self, instance: Any, owner: type | None = None
+    ) -> Callable[..., LimeImportanceWrapper]:
         if instance is None:
             return self._fit
         bound = MethodType(self._fit, instance)
@@ -98,14 +104,19 @@ class LimeImportanceWrapper(MetaEstimatorMixin, BaseEstimator):
     cv : int, cross-validation generator or iterable, default=None
         None explains training rows. Else the models of the folds are explained on the rows that
         they have not seen, and `estimator_` is fitted to all rows.
+    scoring : str or None, default=None
+        None explains the response. A score explains what it gains by each column, in its unit:
+        "neg_log_loss", "neg_brier_score" and "accuracy" of a classifier, "neg_mean_squared_error"
+        of a regressor, or "auto", the Brier score, accuracy without probabilities, or squared
+        error. It wants `cv`: of rows that a model was fitted to, useless columns gain too.
     max_samples : "auto", int, float or None, default="auto"
         Rows to explain (in each fold): a number (at most what there is), a share, or None for all.
         "auto" is 1000 for the engines whose rows share a neighbourhood, 100 for the others. The
         classes keep their proportions.
-    labels : {"all", "predicted"} or array-like of class values, default="all"
+    labels : {"all", "predicted"}, class value or array-like of them, default="all"
         Outputs that count. "all": half the sum over the classes, the total variation, or the mean
         over other outputs. "predicted": each row's predicted class, as lime's `top_labels=1`. Else
-        the mean over the classes given.
+        the mean over the classes given, which are then the only ones kept.
     response_method : str, default="auto"
         The method that is explained: "predict_proba", "decision_function", "predict" or
         "score_samples". "auto" takes, for a classifier, the first of the first three
@@ -128,10 +139,10 @@ class LimeImportanceWrapper(MetaEstimatorMixin, BaseEstimator):
         ``Ridge(alpha=1)``. Other engines need none.
     num_features : int, default=None
         Keep the largest weights of each row only, and set the others to 0. None keeps all.
-    values : {"weights", "contributions"}, default="weights"
-        LIME weights, or contributions: the weight times 1 less the training frequency of the row's
-        own bin. Contributions are on one scale for columns of all kinds; for an additive model
-        they are SHAP values (up to the variation inside bins).
+    values : {"contributions", "weights"}, default="contributions"
+        What is aggregated: LIME weights, or contributions, the weight times 1 less the training
+        frequency of the row's own bin. Contributions are on one scale for columns of all kinds;
+        for an additive model they are SHAP values (up to the variation inside bins).
     aggregation : str or callable, default="mean_abs"
         How the rows' weights become importances: "mean_abs", "rms", "median_abs", "max_abs",
         "mean", "sum", "splime", "normlime", "homogeneity", "frequency", or a function from a matrix
@@ -151,18 +162,29 @@ class LimeImportanceWrapper(MetaEstimatorMixin, BaseEstimator):
         Seed of the neighbourhood and of the choice of rows.
     verbose : int, default=0
         1 shows a progress bar.
+    keep_explanations : bool, default=True
+        False keeps importances, errors and names only: nothing of the table but what the inner
+        estimator has of it, and :meth:`explain` does not work.
 
     Attributes
     ----------
     estimator_ : estimator
         The inner estimator, fitted to all rows.
     feature_importances_ : ndarray of shape (n_features,)
-        Importances, in units of the response; with `cv`, the mean over folds.
+        Importances, in units of the response; with `cv`, the mean over folds. With `scoring`, what
+        the score gains by each column over all rows explained, 0 where it loses.
     feature_importances_sem_ : ndarray of shape (n_features,)
         Standard error of the importances, from the neighbourhood (which engine "lime" cannot tell)
         and the rows explained.
+    importances_ : Importances
+        The same with intervals, as a table, and more; what :func:`lime_importance` returns.
+    pvalues_ : ndarray of shape (n_features,)
+        Chance of such a gain, were there none for rows to come. Only with `scoring`.
+    confidences_ : ndarray of shape (n_features,)
+        1 less the p-values adjusted for the number of columns by Benjamini and Hochberg: where it
+        is 0.9 or more, a tenth of the columns chosen is useless, on average. Only with `scoring`.
     explanations_ : Explanations
-        The weights of every row, and all that goes with them.
+        The weights of every row, and all that goes with them. Only with `keep_explanations`.
     estimators_ : list of estimators
         The folds' models. Only with `cv`.
     fold_importances_ : ndarray of shape (n_folds, n_features)
@@ -207,6 +229,7 @@ class LimeImportanceWrapper(MetaEstimatorMixin, BaseEstimator):
         "estimator": [HasMethods(["fit"])],
         "cv": ["cv_object"],
         **PARAMETERS,
+        "keep_explanations": ["boolean"],
     }
 
     # The inner estimator decides who takes weights, so there is nothing to request here.
@@ -217,8 +240,9 @@ class LimeImportanceWrapper(MetaEstimatorMixin, BaseEstimator):
         estimator: Any,
         *,
         cv: Any = None,
+        scoring: str | None = None,
         max_samples: str | float | None = "auto",
-        labels: str | ArrayLike = "all",
+        labels: Any = "all",
         response_method: str = "auto",
         categorical_features: Any = "from_dtype",
         discretizer: str | int = "quartile",
@@ -226,16 +250,18 @@ class LimeImportanceWrapper(MetaEstimatorMixin, BaseEstimator):
         kernel_width: float | str = "lime",
         model_regressor: Any = None,
         num_features: int | None = None,
-        values: str = "weights",
+        values: str = "contributions",
         aggregation: str | Callable[..., Any] = "mean_abs",
         engine: str = "pooled",
         tol: float | None = None,
         n_jobs: int | None = None,
         random_state: Any = None,
         verbose: int = 0,
+        keep_explanations: bool = True,
     ) -> None:
         self.estimator = estimator
         self.cv = cv
+        self.scoring = scoring
         self.max_samples = max_samples
         self.labels = labels
         self.response_method = response_method
@@ -252,12 +278,13 @@ class LimeImportanceWrapper(MetaEstimatorMixin, BaseEstimator):
         self.n_jobs = n_jobs
         self.random_state = random_state
         self.verbose = verbose
+        self.keep_explanations = keep_explanations
 
     @_MirrorsSampleWeight
     @_fit_context(prefer_skip_nested_validation=False)
     def fit(
         self, X: Any, y: Any = None, sample_weight: ArrayLike | None = None, **fit_params: Any
-    ) -> "LimeImportanceWrapper":
+    ) -> LimeImportanceWrapper:
         """Fit the estimator, explain its rows and aggregate.
 
         Parameters
@@ -291,67 +318,146 @@ class LimeImportanceWrapper(MetaEstimatorMixin, BaseEstimator):
             )
         if sample_weight is not None:  # some estimators take negative ones in silence
             _check_sample_weight(sample_weight, X, ensure_non_negative=True)
-        routed = self._route_fit(sample_weight, fit_params)
-        estimator = clone(self.estimator)
-        estimator.fit(X, y, **routed.estimator.fit)
-        if (n_samples := _num_samples(X)) < 2:
-            raise ValueError(
-                f"Found array with {n_samples} sample(s) (shape={np.shape(X)}) while a minimum "
-                f"of 2 is required by {type(self).__name__}."
+        if self.scoring is not None and self.cv is None and not frozen:
+            warnings.warn(
+                "Rows that the model was fitted to make useless columns look useful to a score: "
+                "pass cv.",
+                UserWarning,
+                stacklevel=2,
             )
-        folds = self._explain_folds(estimator, X, y, sample_weight, routed)
+        routed = self._route_fit(sample_weight, fit_params)
+        if _num_samples(X) == 1:
+            raise ValueError(
+                f"Found array with 1 sample(s) (shape={np.shape(X)}) while a minimum of 2 is "
+                f"required by {type(self).__name__}."
+            )
+        explainer = Explainer(**{name: getattr(self, name) for name in PARAMETERS})
+        estimator = clone(self.estimator)
+        # What is wrong with parameters or data shows before anything is fitted.
+        self._check_response_method()
+        try:
+            plan = explainer.plan(
+                X, y, classifier=is_classifier(estimator), sample_weight=sample_weight
+            )
+        except TypeError:  # of cells that cannot be levels the inner estimator says more
+            estimator.fit(X, y, **routed.estimator.fit)
+            raise
+        estimator.fit(X, y, **routed.estimator.fit)
+        if self.cv is None:
+            folds = [_Fold(estimator, explainer, explainer.fit_explain(estimator, X, y, plan))]
+        else:
+            folds = self._explain_folds(explainer, estimator, X, y, sample_weight, routed)
         self._keep(estimator, X, folds)
         return self
 
+    def explain(
+        self, X: Any, y: Any = None, *, kernel_width: float | str | None = None
+    ) -> Explanations:
+        """Explain any rows by what the model was asked in `fit`.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, dataframe} of shape (n_samples, n_features)
+            The rows, as in `fit`.
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs), default=None
+            Their target, which a `scoring` needs.
+        kernel_width : float or "lime", default=None
+            Another width than that of `fit`; None is the same.
+
+        Returns
+        -------
+        explanations : Explanations
+            Of every row; with `cv`, the mean of the folds' models. The model is asked for these
+            rows' own predictions only, and by the engines "local" and "lime" for their neighbours.
+
+        Raises
+        ------
+        ValueError
+            If the table has other columns than in `fit`, or `y` is missing.
+        AttributeError
+            If `keep_explanations` is False.
+        """
+        check_is_fitted(self)
+        if not hasattr(self, "_explainers"):
+            raise AttributeError("explain needs keep_explanations=True. Got False instead.")
+        return Explanations.mean(
+            [explainer.explain(X, y, kernel_width) for explainer in self._explainers]
+        )
+
+    def _check_response_method(self) -> None:
+        """Refuse a method that no estimator of this class has, before it is fitted."""
+        method, kind = self.response_method, type(self.estimator)
+        if method != "auto" and not hasattr(kind, method) and not hasattr(self.estimator, method):
+            raise AttributeError(f"{kind.__name__} has none of the following attributes: {method}.")
+
     def _explain_folds(
-        self, estimator: Any, X: Any, y: Any, sample_weight: Any, routed: Bunch
-    ) -> list["_Fold"]:
-        """Explain the fitted estimator or, with `cv`, the models of the folds."""
-        settings = Settings(**{name: getattr(self, name) for name in PARAMETERS})
-        if self.cv is None:
-            return [_explain(estimator, X, y, sample_weight, settings)]
+        self,
+        explainer: Explainer,
+        estimator: Any,
+        X: Any,
+        y: Any,
+        sample_weight: Any,
+        routed: Bunch,
+    ) -> list[_Fold]:
+        """Fit and explain the models of the folds."""
         classes = class_values(estimator, self.response_method, X)
         if y is not None and not hasattr(y, "shape"):
             y = np.asarray(y)  # a list, or what is only array-like, has no rows to take
         cv = check_cv(self.cv, y, classifier=is_classifier(estimator))
         splits = list(cv.split(X, y, **routed.splitter.split))
         seeds = check_random_state(self.random_state).randint(2**31 - 1, size=len(splits))
+        weight = row_weights(sample_weight, X)
         jobs = [
             partial(
                 _fit_and_explain,
                 clone(self.estimator),
+                replace(explainer, random_state=int(seed), n_jobs=1),
                 X,
                 y,
-                sample_weight,
                 routed.estimator.fit,
                 train,
-                replace(settings, random_state=int(seed), n_jobs=1),
-                candidates=test,
                 classes=classes,
+                sample_weight=sample_weight,
+                candidates=test,
             )
-            for (train, test), seed in zip(splits, seeds, strict=True)
+            for i, ((train, test), seed) in enumerate(zip(splits, seeds, strict=True))
+            if weight is None or _has_weight(i, weight[train], weight[test])
         ]
+        if not jobs:
+            raise ValueError("No fold of cv has rows of weight above 0 to fit and to explain.")
         return over_workers(self.n_jobs, jobs)
 
-    def _keep(self, estimator: Any, X: Any, folds: list["_Fold"]) -> None:
+    def _keep(self, estimator: Any, X: Any, folds: list[_Fold]) -> None:
         """Set every fitted attribute, now that nothing can fail any more."""
-        table = Table(X)
-        explanations = Explanations.concatenate([fold.explanations for fold in folds], table)
-        importances = np.array([fold.importances for fold in folds])
-        errors = np.array([fold.errors for fold in folds])
-        for name in ("feature_names_in_", "estimators_", "fold_importances_"):
+        table, labels = Table(X), kept_labels(self.labels)
+        explanations = Explanations.concatenate([fold.explanations for fold in folds])
+        aggregation = None if self.scoring is not None else self.aggregation
+        parts = [fold.explanations.estimate(aggregation, labels) for fold in folds]
+        # A gain is asked of all rows, each counted once; other importances are the folds' mean.
+        pooled = self.scoring is not None or len(folds) == 1
+        estimate = explanations.estimate(aggregation, labels) if pooled else mean_estimate(parts)
+        importances = summary(estimate, explanations, labels)
+        for name in ("feature_names_in_", "estimators_", "fold_importances_", "_explainers"):
             self.__dict__.pop(name, None)  # of an earlier fit with other settings
+        for name in ("pvalues_", "confidences_", "explanations_"):
+            self.__dict__.pop(name, None)
         self.estimator_ = estimator
         self.n_features_in_ = getattr(estimator, "n_features_in_", table.n_columns)
         if table.names is not None:  # the inner estimator's own may be others
             self.feature_names_in_ = table.names
         if self.cv is not None:
             self.estimators_ = [fold.estimator for fold in folds]
-            self.fold_importances_ = importances
-        self.explanations_ = explanations
-        self.feature_importances_ = importances.mean(axis=0)
-        # Folds have other rows and neighbourhoods of their own, so their errors are independent.
-        self.feature_importances_sem_ = np.sqrt((errors**2).sum(axis=0)) / len(folds)
+            self.fold_importances_ = np.array([part.values for part in parts])
+        self.feature_importances_ = importances.importances_mean
+        self.feature_importances_sem_ = importances.importances_sem
+        if self.scoring is not None:
+            self.pvalues_, self.confidences_ = importances.pvalues, importances.confidences
+        if self.keep_explanations:
+            self.explanations_ = explanations
+            self._explainers = [fold.explainer for fold in folds]
+        else:
+            importances = replace(importances, explanations=None, importances=None)
+        self.importances_ = importances
         if not self.feature_importances_.any():
             warnings.warn(
                 "All importances are 0: the response does not change with any column. "
@@ -550,37 +656,38 @@ class LimeImportanceWrapper(MetaEstimatorMixin, BaseEstimator):
         return tags
 
 
-@dataclass(frozen=True)
-class _Fold:
+class _Fold(NamedTuple):
     """One fitted estimator with its explanations."""
 
     estimator: Any
+    explainer: Explainer
     explanations: Explanations
-    importances: NDArray[np.float64]
-    errors: NDArray[np.float64]
-
-
-def _explain(
-    estimator: Any, X: Any, y: Any, sample_weight: Any, settings: Settings, **rows: Any
-) -> _Fold:
-    """Explain rows of X for a fitted estimator."""
-    explanations = explain(estimator, X, y, settings, sample_weight=sample_weight, **rows)
-    estimate = explanations.estimate(settings.aggregation, settings.labels)
-    return _Fold(estimator, explanations, estimate.values, estimate.sem)
 
 
 def _fit_and_explain(
     estimator: Any,
+    explainer: Explainer,
     X: Any,
     y: Any,
-    sample_weight: Any,
     fit_params: dict[str, Any],
     train: NDArray[np.intp],
-    settings: Settings,
     **rows: Any,
 ) -> _Fold:
     """Fit an estimator to the training rows of a fold and explain its held-out ones."""
     X_train = Table(X).take(train)  # in the format of X, a COO matrix included
     y_train = None if y is None else _safe_indexing(y, train)
     estimator.fit(X_train, y_train, **_check_method_params(X, fit_params, indices=train))
-    return _explain(estimator, X, y, sample_weight, settings, **rows)
+    return _Fold(estimator, explainer, explainer.fit_explain(estimator, X, y, **rows))
+
+
+def _has_weight(i: int, train: NDArray[np.float64], test: NDArray[np.float64]) -> bool:
+    """Whether a fold has rows to fit and to explain; it is named if not."""
+    if train.any() and test.any():
+        return True
+    warnings.warn(
+        f"Fold {i} of cv is left out: it has no {'held-out' if train.any() else 'training'} row of "
+        "weight above 0.",
+        UserWarning,
+        stacklevel=2,
+    )
+    return False

@@ -220,7 +220,7 @@ def test_the_same_table_has_the_same_importances_in_every_library(engine):
     for make in SAME.values():
         actual = importances(make())
         for key in ("importances_mean", "importances_sem", "importances"):
-            assert_array_equal(actual[key], expected[key])
+            assert_array_equal(getattr(actual, key), getattr(expected, key))
         assert_array_equal(actual.explanations.weights, expected.explanations.weights)
 
 
@@ -315,7 +315,7 @@ def test_targets_and_weights_of_every_container_give_the_same_importances(librar
     )
     wrapper.set_params(random_state=0).fit(X.to_numpy(), FLAGS, sample_weight=weight)
     expected = wrapper.feature_importances_
-    assert expected[0] > 0.5
+    assert expected[0] > 0.4
     for y in TARGETS.values():
         for weights in (weight.tolist(), pd.Series(weight), pl.Series(weight)):
             wrapper.fit(table, y, sample_weight=weights)

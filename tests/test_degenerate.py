@@ -34,6 +34,7 @@ class Linear:
 
 def importances(model, X, **params):
     params = {"max_samples": None, "num_samples": 4096, "random_state": 0, **params}
+    params = {"values": "weights", **params}
     return lime_importance(model, X, **params)
 
 
@@ -261,7 +262,9 @@ def test_numbers_outside_the_training_range_are_in_the_outer_bins():
 
 
 def test_two_rows_are_enough():
-    wrapper = LimeImportanceWrapper(LinearRegression(), num_samples=64, random_state=0)
+    wrapper = LimeImportanceWrapper(
+        LinearRegression(), values="weights", num_samples=64, random_state=0
+    )
     wrapper.fit([[0.0, 1.0], [2.0, 1.0]], [0.0, 4.0])
     # Own value against the other: 2 * 2.
     assert_allclose(wrapper.feature_importances_, [4, 0], atol=1e-10)
@@ -269,7 +272,9 @@ def test_two_rows_are_enough():
 
 def test_one_column_is_enough():
     x = np.random.default_rng(0).normal(size=(100, 1))
-    wrapper = LimeImportanceWrapper(LinearRegression(), max_samples=None, random_state=0)
+    wrapper = LimeImportanceWrapper(
+        LinearRegression(), values="weights", max_samples=None, random_state=0
+    )
     wrapper.fit(x, 3 * x[:, 0])
     expected = np.abs(quartile_weights(x[:, 0], 3)).mean()
     assert_allclose(wrapper.feature_importances_, [expected], rtol=0.01)

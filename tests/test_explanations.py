@@ -55,7 +55,7 @@ def regression(n_features=4, coefficients=(3.0, -2.0, 1.0, 0.0), seed=0, **param
 @pytest.mark.parametrize("label", [0, 1, 2])
 def test_importance_of_a_class_is_the_aggregation_of_its_weights(iris, name, label):
     options = {"row_classes": iris.predictions.argmax(axis=1)} if name == "homogeneity" else {}
-    expected = AGGREGATIONS[name](iris.weights[..., label], **options)
+    expected = AGGREGATIONS[name](iris.attributions[..., label], **options)
     found = iris.importances(name, labels=[label], bias_correction=False)
     assert_allclose(found, expected, rtol=1e-12, atol=1e-15)
     assert found.any()
@@ -64,7 +64,7 @@ def test_importance_of_a_class_is_the_aggregation_of_its_weights(iris, name, lab
 @pytest.mark.parametrize("name", ["mean_abs", "rms", "max_abs", "splime"])
 def test_all_classes_count_half_their_sum(iris, name):
     """Total variation: the weights of the classes sum to 0."""
-    classes = [AGGREGATIONS[name](iris.weights[..., k]) for k in range(3)]
+    classes = [AGGREGATIONS[name](iris.attributions[..., k]) for k in range(3)]
     found = iris.importances(name, bias_correction=False)
     assert_allclose(found, np.sum(classes, axis=0) / 2, rtol=1e-12)
 
@@ -76,7 +76,7 @@ def test_all_of_two_classes_is_either_of_them(cancer):
 
 def test_predicted_takes_each_rows_own_class(iris):
     predicted = iris.predictions.argmax(axis=1)
-    own = iris.weights[np.arange(len(iris)), :, predicted]
+    own = iris.attributions[np.arange(len(iris)), :, predicted]
     found = iris.importances(labels="predicted", bias_correction=False)
     assert_allclose(found, np.abs(own).mean(axis=0), rtol=1e-12)
     signed = iris.importances("mean", labels="predicted")
@@ -121,7 +121,7 @@ def test_signed_importances_of_all_of_three_classes_are_refused(iris, name):
 def test_magnitudes_have_the_importances_as_their_mean(iris, cancer):
     for explanations, labels in [(iris, "all"), (iris, "predicted"), (cancer, [1])]:
         magnitudes = explanations.magnitudes(labels)
-        assert magnitudes.shape == explanations.weights.shape[:2]
+        assert magnitudes.shape == explanations.attributions.shape[:2]
         found = np.maximum(magnitudes.mean(axis=0), 0)
         assert_allclose(found, explanations.importances(labels=labels), rtol=1e-9, atol=1e-15)
 
@@ -143,7 +143,7 @@ def test_weights_are_the_mean_over_independent_replicates(cancer):
 def test_intervals_are_students(iris, level):
     estimate = iris.estimate("mean_abs")
     half = student_t.ppf((1 + level) / 2, estimate.dof) * estimate.sem
-    low, high = iris.confint(level).T
+    low, high = iris.estimate().confint(level).T
     assert_allclose(high, estimate.values + half, rtol=1e-12)
     assert_allclose(low, np.maximum(estimate.values - half, 0), rtol=1e-12, atol=1e-15)
     assert (high > low).all()
@@ -152,14 +152,14 @@ def test_intervals_are_students(iris, level):
 @pytest.mark.parametrize("level", [0, 1, -0.1, 95, np.nan])
 def test_level_out_of_range_is_refused(iris, level):
     with pytest.raises(ValueError, match="The 'level' parameter of confint must be a float"):
-        iris.confint(level)
+        iris.estimate().confint(level)
 
 
 def test_intervals_follow_aggregation_and_labels(iris):
-    low, high = iris.confint(0.95, "rms", labels=[1]).T
+    low, high = iris.estimate("rms", [1]).confint().T
     importances = iris.importances("rms", labels=[1])
     assert ((low <= importances) & (importances <= high)).all()
-    low, high = iris.confint(0.95, "mean", labels=[2]).T
+    low, high = iris.estimate("mean", [2]).confint().T
     signed = iris.importances("mean", labels=[2])
     assert_allclose((low + high) / 2, signed, rtol=1e-9, atol=1e-15)
     assert low.min() < 0
@@ -176,7 +176,7 @@ def test_standard_error_is_the_spread_over_seeds(aggregation):
             model, X, num_samples=1024, max_samples=60, random_state=seed
         ).explanations
         values.append(explanations.importances(aggregation))
-        errors.append(explanations.standard_error(aggregation))
+        errors.append(explanations.estimate(aggregation).sem)
     spread = np.std(values, axis=0, ddof=1)[:4]
     expected = np.sqrt(np.mean(np.square(errors), axis=0))[:4]
     assert_allclose(expected, spread, rtol=0.4)  # 40 draws know a spread to 11 %
@@ -188,7 +188,7 @@ def test_standard_error_shrinks_with_rows_and_samples():
     more_rows, _, _ = regression(num_samples=512, max_samples=200)
     all_rows, _, _ = regression(num_samples=512, max_samples=None)
     more_samples, _, _ = regression(num_samples=2**14, max_samples=None)
-    errors = [e.standard_error()[0] for e in (few, more_rows, all_rows, more_samples)]
+    errors = [e.estimate().sem[0] for e in (few, more_rows, all_rows, more_samples)]
     assert errors == sorted(errors, reverse=True)
     assert errors[3] < errors[2] / 4
 
@@ -198,15 +198,15 @@ def test_relative_error_is_the_neighbourhoods_error_over_the_range():
     explanations, _, _ = regression(max_samples=None)
     estimate = explanations.estimate()
     expected = estimate.sem.max() / np.ptp(estimate.values)
-    assert explanations.relative_error() == pytest.approx(expected, rel=1e-12)
+    assert explanations._relative_error() == pytest.approx(expected, rel=1e-12)
     some, _, _ = regression(max_samples=40)
-    assert some.relative_error() < 0.5 * some.standard_error().max() / np.ptp(some.importances())
+    assert some._relative_error() < 0.5 * some.estimate().sem.max() / np.ptp(some.importances())
 
 
 def test_equal_importances_have_no_finite_relative_error():
     X = np.random.default_rng(0).normal(size=(50, 2))
     model = LinearRegression().fit(X, np.zeros(50))
-    assert lime_importance(model, X, random_state=0).explanations.relative_error() == np.inf
+    assert lime_importance(model, X, random_state=0).explanations._relative_error() == np.inf
 
 
 def with_useless_columns(n_levels=(2, 10, 50)):
@@ -280,7 +280,9 @@ def test_signs_of_a_skewed_column_do_not_cancel():
     """Nine rows of ten are 0, and their bin is below the mean: nine negative, one positive."""
     X = np.c_[np.arange(500) % 10 == 0, np.arange(500) % 2].astype(float)
     model = LinearRegression().fit(X, 5 * X[:, 0] + X[:, 1])
-    wrapper = LimeImportanceWrapper(model, categorical_features=[0, 1], random_state=0)
+    wrapper = LimeImportanceWrapper(
+        model, values="weights", categorical_features=[0, 1], random_state=0
+    )
     wrapper.fit(X, 5 * X[:, 0] + X[:, 1])
     signed, share = wrapper.explanations_.direction()
     assert_allclose(share, [0.9, 0.5], rtol=1e-12)
@@ -310,16 +312,16 @@ class GivenExplainer:
     mode = "regression"
 
     def __init__(self, weights):
-        self.weights = weights
+        self.attributions = weights
 
     def explain_instance(self, row, predict_fn, num_features, top_labels):
         """The explanation of row number row[0], as lime keeps a regressor's."""
-        i, d = int(row[0]), self.weights.shape[1]
+        i, d = int(row[0]), self.attributions.shape[1]
         names = [f"x{j}" for j in range(d)]
         mapper = TableDomainMapper(names, ["0"] * d, np.zeros(d), [])
         explanation = Explanation(mapper, mode=self.mode, class_names=["negative", "positive"])
         explanation.dummy_label = 1
-        largest = sorted(enumerate(self.weights[i]), key=lambda pair: -abs(pair[1]))
+        largest = sorted(enumerate(self.attributions[i]), key=lambda pair: -abs(pair[1]))
         explanation.local_exp = OrderedDict({1: largest[:num_features]})
         return explanation
 
@@ -329,14 +331,14 @@ def test_pick_shows_as_much_as_limes_own(num_features):
     """Where lime's is right: one output, and a column is a column whatever its bin."""
     explanations, _, _ = regression(max_samples=60, num_samples=1024)
     lime = SubmodularPick(
-        GivenExplainer(explanations.weights[..., 0]),
+        GivenExplainer(explanations.attributions[..., 0]),
         np.arange(60)[:, None],
         None,
         method="full",
         num_exps_desired=3,
         num_features=num_features,
     )
-    size = np.abs(explanations.weights[..., 0])
+    size = np.abs(explanations.attributions[..., 0])
     shown = np.where(np.argsort(np.argsort(-size)) < num_features, size, 0)
     importance = np.sqrt(shown.sum(axis=0))
 
@@ -353,9 +355,10 @@ def test_pick_equals_limes_rows_where_no_rows_tie():
     """Rows that each have another set of columns, so that the greedy choice is unique."""
     explanations, _, _ = regression(max_samples=5, num_samples=512)
     sets = np.array([[1, 1, 1, 0], [0, 0, 1, 1], [1, 0, 0, 0], [0, 1, 0, 0], [0, 1, 0, 1]])
-    explanations.weights = sets[..., None] * np.array([1.0, 2.0, 4.0, 8.0])[:, None]
+    explanations.values = "weights"
+    explanations.replicates = (sets * np.array([1.0, 2.0, 4.0, 8.0]))[None, ..., None]
     lime = SubmodularPick(
-        GivenExplainer(explanations.weights[..., 0]),
+        GivenExplainer(explanations.attributions[..., 0]),
         np.arange(5)[:, None],
         None,
         method="full",
@@ -386,7 +389,7 @@ def test_concatenated_folds_hold_every_row_of_every_fold():
     for number, (model, (_, test)) in enumerate(zip(wrapper.estimators_, cv.split(X), strict=True)):
         part = slice(50 * number, 50 * (number + 1))
         assert_allclose(explanations.predictions[part], model.predict_proba(X.iloc[test]))
-        weights = explanations.weights[part]
+        weights = explanations.attributions[part]
         plain = 0.5 * np.abs(weights).mean(axis=0).sum(axis=-1)
         assert_allclose(wrapper.fold_importances_[number], plain, rtol=0.05, atol=0.005)
     for array in (explanations.codes, explanations.scores, explanations.intercepts):
@@ -394,7 +397,7 @@ def test_concatenated_folds_hold_every_row_of_every_fold():
 
 
 def test_concatenating_one_is_that_one(iris):
-    assert Explanations.concatenate([iris], None) is iris
+    assert Explanations.concatenate([iris]) is iris
 
 
 # -- what the wrapper says of it
@@ -420,7 +423,7 @@ def test_wrapper_attributes_are_those_of_its_explanations():
     wrapper = LimeImportanceWrapper(model, max_samples=50, random_state=0).fit(X, y)
     explanations = wrapper.explanations_
     assert_allclose(wrapper.feature_importances_, explanations.importances(), rtol=1e-12)
-    assert_allclose(wrapper.feature_importances_sem_, explanations.standard_error(), rtol=1e-12)
+    assert_allclose(wrapper.feature_importances_sem_, explanations.estimate().sem, rtol=1e-12)
 
 
 def test_three_classes_have_a_direction_only_by_label():

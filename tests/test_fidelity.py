@@ -217,7 +217,7 @@ def test_the_remedy_that_the_warning_names_is_one():
     narrow = explain(xor, X, kernel_width=0.4)  # without a warning
     assert narrow.importances_mean[:2].min() > 10 * narrow.importances_mean[2:].max()
     assert narrow.importances_mean[:2].min() > 20 * wide.importances_mean[:2].max()
-    shares = narrow.explanations.variance_shares
+    shares = narrow.explanations.interactions.shares
     assert shares["pairs"][0] > 0.9
 
 
@@ -230,7 +230,7 @@ def test_bins_that_are_too_coarse_are_told_apart_from_interactions():
     with pytest.warns(LowFidelityWarning, match="finer bins"):
         explain(steep, X)
     with pytest.warns(LowFidelityWarning):
-        shares = explain(steep, X, engine="pooled").explanations.variance_shares
+        shares = explain(steep, X, engine="pooled").explanations.interactions.shares
     assert shares["within"][0] > 0.7
     assert abs(shares["pairs"][0]) < 0.05
     explain(steep, X, discretizer=30)  # without a warning

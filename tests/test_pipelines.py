@@ -192,7 +192,9 @@ def test_a_column_whose_missingness_is_the_signal_is_found(cv):
     X = X.mask(missing)
     y = 2.0 * missing[:, 1]
     model = HistGradientBoostingRegressor(max_leaf_nodes=2, max_iter=200, random_state=0)
-    wrapper = LimeImportanceWrapper(model, cv=cv, max_samples=None, random_state=0).fit(X, y)
+    wrapper = LimeImportanceWrapper(
+        model, cv=cv, values="weights", max_samples=None, random_state=0
+    ).fit(X, y)
     share = missing[:, 1].mean()
     # Where missing, the weight is 2 against the rest; else -2 * (1 - 0) * share / (1 - p_bin).
     own = (1 - share) / 4

@@ -84,7 +84,7 @@ def test_a_weight_is_a_number_of_rows_in_every_aggregation(engine, aggregation):
     )
     repeated = lime_importance(Function(), rows_of(X, TWICE), aggregation=aggregation, **params)
     for key in RESULTS[: 2 if aggregation in ("median_abs", "max_abs", "frequency") else 3]:
-        assert_allclose(weighted[key], repeated[key], rtol=1e-10, atol=1e-10)
+        assert_allclose(getattr(weighted, key), getattr(repeated, key), rtol=1e-10, atol=1e-10)
     assert weighted.importances_mean.any()
 
 
@@ -117,7 +117,7 @@ def test_bins_pool_and_weights_of_each_row_are_those_of_repeated_rows(kind, engi
     assert_allclose(weighted.weights[once], repeated.weights, rtol=1e-10, atol=1e-10)
     assert_allclose(weighted.scores[once], repeated.scores, rtol=1e-10, atol=1e-10)
     for key in RESULTS:
-        assert_allclose(results[0][key], results[1][key], rtol=1e-10, atol=1e-10)
+        assert_allclose(getattr(results[0], key), getattr(results[1], key), rtol=1e-10, atol=1e-10)
 
 
 @pytest.mark.parametrize("scale", [0.1, 7])

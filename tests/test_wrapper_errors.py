@@ -26,7 +26,6 @@ pytestmark = [
     [
         ("aggregation", "average"),
         ("aggregation", None),
-        ("labels", "setosa"),
         ("labels", None),
         ("response_method", "transform"),
         ("max_samples", 0),
@@ -101,7 +100,7 @@ def test_an_aggregation_may_give_a_list():
     wrapper = wrap(Ridge(), aggregation=lambda weights: np.abs(weights).max(axis=0).tolist())
     importances = wrapper.fit(X, y).feature_importances_
     assert type(importances) is np.ndarray
-    assert_allclose(importances, np.abs(wrapper.explanations_.weights[..., 0]).max(axis=0))
+    assert_allclose(importances, np.abs(wrapper.explanations_.contributions[..., 0]).max(axis=0))
 
 
 @pytest.mark.parametrize(

@@ -190,7 +190,7 @@ def _rank(
 ) -> list[Rank]:
     """All columns, the most important one first."""
     importances, sem = wrapper.feature_importances_, wrapper.feature_importances_sem_
-    intervals = wrapper.explanations_.confint(0.95, wrapper.aggregation, wrapper.labels)
+    intervals = wrapper.importances_.confint()
     numbers = np.column_stack([importances, sem, intervals]).tolist()
     return [Rank(rank, columns[j], *numbers[j]) for rank, j in enumerate(order, start=1)]
 

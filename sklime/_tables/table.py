@@ -161,3 +161,13 @@ def _store(X: Any) -> Array | Sparse | Frame:
     if nw.dependencies.is_pandas_dataframe(X):
         return PandasFrame(X)
     return Frame(X) if nw.dependencies.is_into_dataframe(X) else Array(X)
+
+
+def stacked(tables: Sequence[Any]) -> Any:
+    """Rows of tables of one kind below one another, in the same container."""
+    if sparse.issparse(tables[0]):
+        return sparse.vstack(tables, format=tables[0].format)
+    if nw.dependencies.is_into_dataframe(tables[0]):
+        frames = [nw.from_native(table, eager_only=True) for table in tables]
+        return nw.concat(frames, how="vertical").to_native()
+    return np.concatenate(tables)

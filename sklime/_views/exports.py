@@ -16,7 +16,12 @@ Floats = NDArray[np.float64]
 class Explained(Protocol):
     """What the views take from explanations, which has their meaning."""
 
-    weights: Floats
+    @property
+    def weights(self) -> Floats: ...
+
+    @property
+    def attributions(self) -> Floats: ...
+
     intercepts: Floats
     scores: Floats
     predictions: Floats
@@ -40,8 +45,11 @@ def base_values(explained: Explained) -> Floats:
     The model's mean response, where the engine knows it and the values are contributions; else the
     intercepts of the rows' linear models.
     """
-    if explained.values != "contributions" or not explained.effects:
+    if explained.values != "contributions":
         return explained.intercepts
+    if not explained.effects:
+        own = explained.bins.own_probabilities(explained.codes)[..., None]
+        return explained.intercepts + (own * explained.weights).sum(axis=1)
     mean = np.mean([effects.intercept for effects in explained.effects], axis=0)
     return np.broadcast_to(mean, explained.intercepts.shape)
 
@@ -95,7 +103,7 @@ def to_frame(explanations: Explained) -> Any:
     that was no dataframe. A row has its index label, or its position in the table. The values of
     a table of numbers are numbers; of a mixed one they are objects in pandas, text elsewhere.
     """
-    n, d, n_outputs = explanations.weights.shape
+    n, d, n_outputs = explanations.attributions.shape
     backend: Any = nw.Implementation.PANDAS
     if nw.dependencies.is_into_dataframe(explanations.data):
         backend = nw.from_native(explanations.data, eager_only=True).implementation
@@ -109,7 +117,7 @@ def to_frame(explanations: Explained) -> Any:
             explanations.output_names, n * d
         ),
         "value": np.repeat(values.ravel(), n_outputs),
-        "weight": explanations.weights.ravel(),
+        "weight": explanations.attributions.ravel(),
     }
     try:
         return nw.from_dict(columns, backend=backend).to_native()
@@ -156,7 +164,7 @@ def to_shap(explanations: Explained, *, label: Any = None, remainder: bool = Tru
         ) from error
     outputs = _outputs(explanations, label)
     names = [str(name) for name in explanations.output_names[outputs]]
-    values = explanations.weights[:, :, outputs]
+    values = explanations.attributions[:, :, outputs]
     base = base_values(explanations)[:, outputs]
     data, shown = column_values(explanations), _cells(explanations.data)
     columns = list(explanations.feature_names)
@@ -203,7 +211,7 @@ def to_lime(explanations: Explained, i: int, *, label: Any = None) -> Any:
         raise ImportError(
             "to_lime requires lime. You can install lime with `pip install lime`"
         ) from error
-    i = range(len(explanations.weights))[i]
+    i = range(len(explanations.codes))[i]
     outputs = _outputs(explanations, label)
     classifier = explanations.classes is not None
     if not classifier and len(outputs) > 1:
@@ -232,12 +240,8 @@ def to_lime(explanations: Explained, i: int, *, label: Any = None) -> Any:
 
 
 def _fill(result: Any, explanations: Explained, i: int, outputs: list[int]) -> None:
-    """Put the weights of a row, which contributions are made of, into lime's object."""
+    """Put the weights of a row into lime's object."""
     weights, intercepts = explanations.weights[i], explanations.intercepts[i]
-    if explanations.values == "contributions":
-        own = explanations.bins.own_probabilities(explanations.codes[[i]]).T
-        weights = np.divide(weights, 1 - own, out=np.zeros_like(weights), where=own < 1)
-        intercepts = intercepts - (own * weights).sum(axis=0)
     result.score, result.local_pred = {}, {}
     # lime files a regression under 1, and its negative under 0.
     for key, k in zip(outputs if result.mode == "classification" else [1], outputs, strict=True):

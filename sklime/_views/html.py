@@ -91,7 +91,7 @@ def _line(name: Any, number: str, error: str, share: float, told: bool) -> str:
 
 def describe(explained: Explained) -> list[str]:
     """How many rows were explained, how well, and how."""
-    n, d, n_outputs = explained.weights.shape
+    n, d, n_outputs = explained.attributions.shape
     counts = f"{n} rows, {d} columns"
     if n_outputs > 1:
         counts += f", {n_outputs} {'outputs' if explained.classes is None else 'classes'}"

@@ -69,7 +69,7 @@ class Picture(NamedTuple):
 
 def beeswarm(explained: Any, k: int, columns: Places, lines: Lines) -> Picture:
     """Contributions of every row to output k."""
-    x = explained.weights[:, columns, k]
+    x = explained.attributions[:, columns, k]
     shade = plots.ranks(column_values(explained)[:, columns])
     named = ((i, bin_labels(explained, j)) for i, j in enumerate(columns))
     levels = {i: names for i, names in named if names is not None}
@@ -82,8 +82,8 @@ def beeswarm(explained: Any, k: int, columns: Places, lines: Lines) -> Picture:
 
 def row(explained: Any, k: int, i: int, top: int | None) -> Picture:
     """How the contributions of row i lead from the average to its prediction."""
-    i = range(len(explained.weights))[i]
-    values, cells = explained.weights[i, :, k], row_texts(explained, i)
+    i = range(len(explained.codes))[i]
+    values, cells = explained.attributions[i, :, k], row_texts(explained, i)
     base, prediction = base_values(explained)[i, k], explained.predictions[i, k]
     columns, rest = np.split(
         plots.descending(np.abs(values)), [len(values) if top is None else top]
@@ -106,7 +106,7 @@ def row(explained: Any, k: int, i: int, top: int | None) -> Picture:
 
 def interactions(explained: Any, top: int | None) -> Picture:
     """The strongest pairs of columns."""
-    pairs = explained.top_interactions(len(explained.feature_names) ** 2)
+    pairs = explained.interactions.top(len(explained.feature_names) ** 2)
     strength = np.array([pair.strength for pair in pairs])
     half = 1.96 * np.array([pair.sem for pair in pairs])
     ends = np.column_stack([np.maximum(strength - half, 0), strength + half])
@@ -125,7 +125,7 @@ def interactions(explained: Any, top: int | None) -> Picture:
 
 def pair(explained: Any, k: int, first: int | str, second: int | str) -> Picture:
     """What two columns add to output k beyond what each adds by itself."""
-    table = explained.interaction_table(first, second, explained.output_names[k])
+    table = explained.interactions.table(first, second, explained.output_names[k])
     y, x = (plots.short(explained.feature_names[explained._column(j)]) for j in (first, second))
     faint = np.abs(table.effects) <= 1.96 * table.sem
     title = f"What {y} and {x} together add to the {_response(explained, k)}"
@@ -153,7 +153,7 @@ def effect(explained: Any, k: int, column: int | str, top: int | None) -> Pictur
             plots.bars(ax, means, ends, lines.faint, signed=True)
 
         return Picture(draw_levels, lines, f"Effect of {name}", f"{what}, with 95 % interval")
-    y = explained.weights[:, j, k]
+    y = explained.attributions[:, j, k]
     bins = slice(len(edges) - 1)  # without the one of missing values
     other, shade, levels = _partner(explained, j)
     if found.bins[-1] == "missing":
@@ -170,10 +170,10 @@ def effect(explained: Any, k: int, column: int | str, top: int | None) -> Pictur
 
 def _partner(explained: Any, j: int) -> tuple[str, Floats, NDArray[Any] | None]:
     """The column that interacts most with column j, the ranks of its values, or its levels."""
-    strength = explained.interactions[j]
+    strength = explained.interactions.strength[j]
     other = int(strength.argmax())
     if strength[other] == 0:
-        return "", np.full(len(explained.weights), np.nan), None
+        return "", np.full(len(explained.codes), np.nan), None
     shade = plots.ranks(column_values(explained)[:, [other]])[:, 0]
     return explained.feature_names[other], shade, bin_labels(explained, other)
 

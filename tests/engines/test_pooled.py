@@ -82,14 +82,14 @@ KNOWN = {
 def test_the_pairs_of_known_functions_are_found_and_no_others(name):
     f, pairs = KNOWN[name]
     explanations = explain(Function(f), normal(), kernel_width=0.4).explanations
-    top = explanations.top_interactions(10)
+    top = explanations.interactions.top(10)
     assert [pair.strength for pair in top] == sorted((p.strength for p in top), reverse=True)
     clear = [pair for pair in top if pair.strength > 5 * pair.sem]
     assert {(pair.first, pair.second) for pair in clear} == pairs
     # Noise that passes for a pair is small.
     assert all(pair.strength < 0.1 for pair in top[len(clear) :])
     assert all(pair.strength > 0.4 for pair in clear)
-    strength = explanations.interactions
+    strength = explanations.interactions.strength
     assert_array_equal(strength, strength.T)
     assert_array_equal(np.diag(strength), 0)
     assert np.count_nonzero(strength) == 2 * len(top)
@@ -113,7 +113,7 @@ def friedman_h(model, X):
 
 def test_the_strongest_pairs_are_those_of_shap_and_of_friedmans_h(boosted):
     model, X = boosted
-    ours = explain(model, X).explanations.interactions
+    ours = explain(model, X).explanations.interactions.strength
     shaps = np.abs(shap.TreeExplainer(model).shap_interaction_values(X[:100])).mean(axis=0)
     h = friedman_h(model, X[:40])
     true = {(0, 1), (0, 2), (3, 4)}
@@ -127,9 +127,9 @@ def test_the_strength_of_a_pair_is_the_standard_deviation_of_what_it_adds():
     X = normal() - np.median(normal(), axis=0)
     result = explain(Function(lambda a, b, *_: 3 * np.sign(a * b)), X, kernel_width=0.4)
     explanations = result.explanations
-    assert explanations.interactions[0, 1] == pytest.approx(3, abs=0.05)
+    assert explanations.interactions.strength[0, 1] == pytest.approx(3, abs=0.05)
     sign = np.array([1, 1, -1, -1])
-    table = explanations.interaction_table(0, 1)
+    table = explanations.interactions.table(0, 1)
     assert_allclose(table.effects, 3 * np.outer(sign, sign), atol=0.1)
     assert (np.abs(table.effects - 3 * np.outer(sign, sign)) < 8 * table.sem + 0.05).all()
 
@@ -142,8 +142,8 @@ def test_standard_errors_of_strengths_are_their_spread_over_seeds():
         for seed in range(30)
     ]
     for pair in ((0, 1), (2, 3)):
-        strength = [explanations.interactions[pair] for explanations in found]
-        sem = [explanations.interactions_sem[pair] for explanations in found]
+        strength = [explanations.interactions.strength[pair] for explanations in found]
+        sem = [explanations.interactions.sem[pair] for explanations in found]
         assert 0.6 < np.std(strength, ddof=1) / np.mean(sem) < 1.6
 
 
@@ -173,7 +173,7 @@ class Mixed:
 def test_pairs_of_categories_and_of_missing_values_equal_brute_force(mixed):
     explanations = explain(Mixed(), mixed, kernel_width=0.4).explanations
     # Output 0: size times +1 in group a and -1 elsewhere; each group is a third of the rows.
-    by_group = explanations.interaction_table("group", "size", label=0)
+    by_group = explanations.interactions.table("group", "size", label=0)
     assert by_group.rows == ["a", "b", "c"]
     assert len(by_group.columns) == 4
     edges = mixed["size"].quantile([0, 0.25, 0.5, 0.75, 1], interpolation="inverted_cdf")
@@ -182,17 +182,17 @@ def test_pairs_of_categories_and_of_missing_values_equal_brute_force(mixed):
     expected = np.outer(np.array([1, -1, -1]) + 1 / 3, size)
     assert_allclose(by_group.effects, expected, atol=0.1)
     # Output 1: 2 where age is missing, which is a bin of its own, and the flag is set.
-    missing = explanations.interaction_table("age", "flag", label=1)
+    missing = explanations.interactions.table("age", "flag", label=1)
     assert missing.rows[-1] == "missing"
     assert missing.columns == ["False", "True"]
     p = mixed["flag"].mean()
     expected = 2 * np.outer(np.array([0, 0, 0, 0, 1]) - 0.25, np.array([0, 1]) - p)
     assert_allclose(missing.effects, expected, atol=0.05)
-    first, second, *others = explanations.top_interactions(9)
+    first, second, *others = explanations.interactions.top(9)
     assert {pair[:2] for pair in (first, second)} == {("group", "size"), ("age", "flag")}
     assert all(pair.strength < 0.1 * second.strength for pair in others)  # by chance
     # A pair's strength is the mean over outputs, of which it is in one.
-    assert explanations.interactions[2, 3] == pytest.approx(
+    assert explanations.interactions.strength[2, 3] == pytest.approx(
         np.sqrt(3 / 16 * p * (1 - p)) * 2 / 2, rel=0.05
     )
 
@@ -206,7 +206,9 @@ def test_a_row_of_weight_two_is_two_rows(mixed):
     repeated = explain(Mixed(), twice, **options)
     assert_allclose(weighted.importances_mean, repeated.importances_mean, rtol=1e-10)
     assert_allclose(
-        weighted.explanations.interactions, repeated.explanations.interactions, rtol=1e-10
+        weighted.explanations.interactions.strength,
+        repeated.explanations.interactions.strength,
+        rtol=1e-10,
     )
 
 
@@ -216,20 +218,20 @@ def test_a_column_of_many_levels_interacts_by_groups_of_levels():
     X = np.column_stack([level, rng.standard_normal(2000), rng.standard_normal(2000)])
     model = Function(lambda a, b, c: (a > 99) * (1 + b) + 0 * c)
     explanations = explain(model, X, categorical_features=[0], kernel_width=0.4).explanations
-    effects = explanations.interaction_table(0, 1).effects
+    effects = explanations.interactions.table(0, 1).effects
     assert effects.shape == (200, 4)
     assert len(np.unique(effects, axis=0)) <= 10
     side = np.sort(np.unique(level)) > 99
     assert (effects[side, 3] > 0.2).mean() > 0.9
     assert (effects[~side, 3] < -0.2).mean() > 0.9
-    assert explanations.top_interactions(5)[0][:2] == ("x0", "x1")
+    assert explanations.interactions.top(5)[0][:2] == ("x0", "x1")
 
 
 def test_a_product_of_three_columns_is_warned_of():
     model = Function(lambda a, b, c, *_: np.sign(a * b * c))
     with pytest.warns(HigherOrderWarning, match="engine='local'"):
         result = explain(model, normal(), kernel_width=0.4)
-    shares = result.explanations.variance_shares
+    shares = result.explanations.interactions.shares
     assert shares["higher"][0] > 0.7
     assert sum(shares.values())[0] == pytest.approx(1)
 
@@ -237,7 +239,7 @@ def test_a_product_of_three_columns_is_warned_of():
 @pytest.mark.parametrize("name", KNOWN)
 def test_the_variance_of_pairs_and_main_effects_is_split_without_warning(name):
     f, pairs = KNOWN[name]
-    shares = explain(Function(f), normal(), kernel_width=0.4).explanations.variance_shares
+    shares = explain(Function(f), normal(), kernel_width=0.4).explanations.interactions.shares
     assert shares["higher"][0] < 0.05
     assert (shares["pairs"][0] > 0.2) == bool(pairs)
     assert sum(shares.values())[0] == pytest.approx(1)
@@ -259,7 +261,7 @@ def test_main_effects_of_many_columns_are_known_as_well_as_they_say(seed):
     error = np.square(main.mean(axis=0) - exact).sum()
     squared_sem = main.var(axis=0, ddof=1).sum() / len(main)
     assert squared_sem == pytest.approx(error, rel=0.1)
-    shares = {name: share[0] for name, share in explanations.variance_shares.items()}
+    shares = {name: share[0] for name, share in explanations.interactions.shares.items()}
     share = np.square(exact).sum() / 4 / (weights**2 @ sizes.var(axis=0))
     assert shares["main"] == pytest.approx(share, abs=0.03)
     assert shares["pairs"] + shares["higher"] < 0.03
@@ -280,32 +282,32 @@ def test_folds_are_averaged():
     alone = [
         lime_importance(
             model, X, engine="pooled", num_samples=2048, max_samples=2, random_state=0
-        ).explanations.interactions
+        ).explanations.interactions.strength
         for model in wrapper.estimators_
     ]
-    assert_allclose(explanations.interactions, np.mean(alone, axis=0), rtol=0.2, atol=0.03)
+    assert_allclose(explanations.interactions.strength, np.mean(alone, axis=0), rtol=0.2, atol=0.03)
 
 
 def test_columns_go_by_name_or_number(mixed):
     explanations = explain(Mixed(), mixed, num_samples=1024).explanations
-    by_name = explanations.interaction_table("size", "group", label=0)
-    by_number = explanations.interaction_table(1, -4, label=0)
+    by_name = explanations.interactions.table("size", "group", label=0)
+    by_number = explanations.interactions.table(1, -4, label=0)
     assert_array_equal(by_name.effects, by_number.effects)
-    turned = explanations.interaction_table("group", "size", label=0)
+    turned = explanations.interactions.table("group", "size", label=0)
     assert_array_equal(by_name.effects, turned.effects.T)
     for wrong in ("weight", 4, -5):
         with pytest.raises(ValueError, match="name or number of one of"):
-            explanations.interaction_table(wrong, 0, label=0)
+            explanations.interactions.table(wrong, 0, label=0)
     with pytest.raises(ValueError, match="'second' parameter must be another column"):
-        explanations.interaction_table("size", 1, label=0)
+        explanations.interactions.table("size", 1, label=0)
 
 
-@pytest.mark.parametrize("attribute", ["interactions", "interactions_sem", "variance_shares"])
+@pytest.mark.parametrize("attribute", ["strength", "sem", "shares"])
 def test_other_engines_know_no_pairs(attribute):
     X = normal(n_rows=50)
     explanations = explain(Function(second_order), X, engine="local", num_samples=8).explanations
     with pytest.raises(AttributeError, match="come with engine='pooled'"):
-        getattr(explanations, attribute)
+        getattr(explanations.interactions, attribute)
 
 
 @pytest.mark.parametrize("num_samples", [2, 3, 8, 17, 100])
@@ -313,4 +315,4 @@ def test_few_samples_will_do(num_samples):
     X = normal(n_rows=50)
     result = explain(Function(second_order), X, num_samples=num_samples, kernel_width=0.4)
     assert np.isfinite(result.importances_mean).all()
-    assert np.isfinite(result.explanations.interactions).all()
+    assert np.isfinite(result.explanations.interactions.strength).all()

@@ -435,7 +435,7 @@ def test_a_method_in_place_of_the_model_is_the_model_and_the_method():
         expected = importances(model, response_method=method, y=THREE, labels=["mid"])
         result = importances(getattr(model, method), y=THREE, labels=["mid"])
         assert_array_equal(result.importances, expected.importances)
-        assert result.explanations.output_names.tolist() == ["low", "mid", "top"]
+        assert result.explanations.output_names.tolist() == ["mid"]
 
 
 def test_a_plain_function_in_place_of_the_model():

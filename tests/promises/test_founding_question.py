@@ -55,7 +55,7 @@ def loops(problem):
 def explanations(problem):
     X, model, signal = problem
     return lime_importance(
-        model, signal, training_data=X, max_samples=None, random_state=0
+        model, signal, training_data=X, values="weights", max_samples=None, random_state=0
     ).explanations
 
 
@@ -63,7 +63,7 @@ def test_sum_of_signed_weights_is_that_of_the_loop(loops, explanations):
     sums = loops.sum(axis=1)
     ours = explanations.importances("sum", labels=[SIGNAL])
     error = np.sqrt(np.mean((sums[0] - sums[1]) ** 2) / 4)
-    error = np.hypot(error, explanations.standard_error("sum", labels=[SIGNAL]))
+    error = np.hypot(error, explanations.estimate("sum", labels=[SIGNAL]).sem)
     z = (ours - sums.mean(axis=0)) / error
     assert np.abs(z).max() < 4
     assert np.sqrt(np.mean(z**2)) < 2
@@ -106,9 +106,14 @@ def test_signed_sums_cancel_where_sizes_do_not(problem):
 def test_a_wrapper_around_the_fitted_model_has_the_same_numbers(problem, explanations):
     X, model, _ = problem
     wrapper = LimeImportanceWrapper(
-        FrozenEstimator(model), labels=[SIGNAL], aggregation="sum", max_samples=None, random_state=0
+        FrozenEstimator(model),
+        labels=[SIGNAL],
+        values="weights",
+        aggregation="sum",
+        max_samples=None,
+        random_state=0,
     ).fit(X)
-    weights = wrapper.explanations_.weights[..., SIGNAL]
+    weights = wrapper.explanations_.weights[..., 0]
     assert_allclose(wrapper.feature_importances_, weights.sum(axis=0), rtol=1e-9, atol=1e-12)
     ours = explanations.importances("sum", labels=[SIGNAL])
     assert_allclose(weights[model.predict(X) == SIGNAL].sum(axis=0), ours, rtol=1e-9)

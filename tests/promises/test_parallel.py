@@ -107,7 +107,9 @@ def tolerance(way):
 
 def assert_same(found, expected, way):
     for name in ("importances_mean", "importances_sem", "importances_std", "importances"):
-        assert_allclose(found[name], expected[name], **tolerance(way), err_msg=name)
+        assert_allclose(
+            getattr(found, name), getattr(expected, name), **tolerance(way), err_msg=name
+        )
     assert_same_rows(found, expected, slice(None), way)
 
 
@@ -155,7 +157,7 @@ class Products:
 def test_blocks_of_a_search_for_pairs_give_the_same_bits(seed):
     X = np.random.default_rng(seed).normal(size=(150, 60))
     whole = explain(Products(), X, "pooled")
-    assert len(whole.explanations.top_interactions(2)) == 2
+    assert len(whole.explanations.interactions.top(2)) == 2
     with sklearn.config_context(working_memory=0.01):  # a column at a time
         assert_same(explain(Products(), X, "pooled"), whole, "pooled")
 
@@ -181,7 +183,7 @@ def test_the_order_of_rows_changes_no_bit_of_a_row(data, tree, alone, way):
     found = explain(tree, X[order], way, training_data=X)
     assert_same_rows(found, alone(way), order, way)
     for name in ("importances_mean", "importances_sem"):  # sums over the rows
-        assert_allclose(found[name], alone(way)[name], rtol=1e-12, atol=1e-15)
+        assert_allclose(getattr(found, name), getattr(alone(way), name), rtol=1e-12, atol=1e-15)
 
 
 @pytest.mark.parametrize("way", WAYS)

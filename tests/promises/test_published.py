@@ -244,11 +244,11 @@ def test_kernel_ridge_gives_unused_columns_nothing():
     explanations = explain(
         lambda X: model.predict(X[:, :7]), X, kernel_width=5, max_samples=None, num_samples=2**15
     )
-    importances, error = explanations.importances(), explanations.standard_error()
+    importances, error = explanations.importances(), explanations.estimate().sem
     assert (importances[:7] > 10 * error[:7]).all()
     assert (importances[7:] < 0.01 * importances.max()).all()
     assert (importances[7:] < importances[:7].min() / 3).all()
-    low = explanations.confint(0.999)[:, 0]
+    low = explanations.estimate().confint(0.999)[:, 0]
     assert (low[7:] == 0).all()
     assert (low[:7] > 0).all()
     # lime's own estimate, whose importances have the noise of its 1000 rows.
@@ -345,7 +345,7 @@ def test_default_rms_squared_is_the_binned_first_order_index():
     even = np.tile((np.arange(1000) + 0.5) / 1000, (10, 1))
     X = rng.permuted(even, axis=1).T  # uniform up to a thousandth
     variance = friedman(rng.random((10**6, 5))).var()
-    explanations = explain(friedman, X, max_samples=None, num_samples="auto")
+    explanations = explain(friedman, X, max_samples=None, num_samples="auto", values="weights")
     indices = explanations.importances("rms") ** 2 * 9 / 16 / variance
     assert_allclose(indices[:5], FIRST_ORDER * between_quartiles(), atol=0.005)
     assert (indices[:5] < FIRST_ORDER).all()
@@ -376,7 +376,7 @@ def test_interaction_model_needs_a_narrow_kernel():
     assert wide.importances_mean[:2].max() < 0.3 * wide.importances_mean[2]
     importances = narrow.importances_mean
     assert importances[:3].min() > 4 * importances[3:].max()
-    (pair, *_) = narrow.explanations.top_interactions(1)
+    (pair, *_) = narrow.explanations.interactions.top(1)
     assert {pair.first, pair.second} == {"x0", "x1"}
     # As permutation importance, the peer that sees the interaction.
     peer = permutation_importance(forest, X, y, n_repeats=2, random_state=0).importances_mean
@@ -412,7 +412,7 @@ def test_contributions_to_an_additive_model_of_levels_are_shap_values():
         values="contributions",
         max_samples=None,
     )
-    assert_allclose(found.weights[..., 0], phi, atol=0.003 * np.abs(phi).max())
+    assert_allclose(found.contributions[..., 0], phi, atol=0.003 * np.abs(phi).max())
     bars = np.abs(phi).mean(axis=0)
     assert bars[3] < 1e-12 < bars[:3].min()
     assert_allclose(found.importances(), bars, rtol=0.001, atol=0.001)

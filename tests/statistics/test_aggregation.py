@@ -5,18 +5,14 @@ from itertools import combinations
 import numpy as np
 import pytest
 
-from sklime._statistics.aggregations import (
-    AGGREGATIONS,
+from sklime._statistics.aggregations import AGGREGATIONS, direction, resolve, submodular_pick
+from sklime._statistics.estimates import (
     BIAS_CORRECTED,
-    Importances,
-    confint,
+    Estimate,
     cross_abs,
-    direction,
     estimate_importances,
     noise_floor,
-    resolve,
     signal_share,
-    submodular_pick,
 )
 
 # Three rows, three columns; the last row has no weight at all.
@@ -149,7 +145,7 @@ def test_importances_of_nothing_are_finite(name, shape):
     result = estimate_importances(np.zeros(shape), name, row_classes=np.arange(shape[1]))
     np.testing.assert_array_equal(result.values, 0)
     np.testing.assert_array_equal(result.sem, 0)
-    np.testing.assert_array_equal(confint(result), 0)
+    np.testing.assert_array_equal(result.confint(), 0)
 
 
 def test_callable_equals_the_same_aggregation_by_name(replicates):
@@ -294,7 +290,7 @@ def test_standard_error_by_groups_of_rows_is_about_the_spread(name):
 def test_intervals_cover_the_weights_of_the_whole_table(name, n_rows):
     hits = []
     for table, draw in _draws(250, np.random.default_rng(3), n_rows, 300, 0.2):
-        low, high = confint(estimate_importances(draw[..., np.newaxis], name, population=300)).T
+        low, high = estimate_importances(draw[..., np.newaxis], name, population=300).confint().T
         truth = AGGREGATIONS[name](table)
         hits.append((low <= truth) & (truth <= high))
     coverage = np.mean(hits, axis=0)
@@ -305,15 +301,16 @@ def test_intervals_cover_the_weights_of_the_whole_table(name, n_rows):
 def test_intervals_of_noise_hold_zero(n_levels):
     noise = _noise(n_levels, np.random.default_rng(4), n_draws=500)
     lows = [
-        confint(estimate_importances(draw[..., np.newaxis], population=200))[0, 0] for draw in noise
+        estimate_importances(draw[..., np.newaxis], population=200).confint()[0, 0]
+        for draw in noise
     ]
     assert 0.9 <= np.mean(np.equal(lows, 0)) <= 0.99
 
 
 def test_intervals_of_signed_importances_may_hold_negative_values(replicates):
-    signed = confint(estimate_importances(replicates, "mean"))
+    signed = estimate_importances(replicates, "mean").confint()
     assert (signed[:, 0] < 0).all()
-    assert (confint(estimate_importances(replicates, "mean_abs"))[:, 0] >= 0).all()
+    assert (estimate_importances(replicates, "mean_abs").confint()[:, 0] >= 0).all()
 
 
 def test_degrees_of_freedom_are_those_of_the_only_error(replicates):
@@ -327,8 +324,8 @@ def test_degrees_of_freedom_are_those_of_the_only_error(replicates):
 
 def test_interval_is_students():
     """Half width 3.182 standard errors at 3 degrees of freedom (any table of Student's t)."""
-    result = Importances(np.array([5.0]), np.array([1.0]), np.array([3.0]))
-    np.testing.assert_allclose(confint(result), [[5 - 3.182446, 5 + 3.182446]], rtol=1e-6)
+    result = Estimate(np.array([5.0]), np.array([1.0]), np.array([3.0]))
+    np.testing.assert_allclose(result.confint(), [[5 - 3.182446, 5 + 3.182446]], rtol=1e-6)
 
 
 def test_direction_is_the_mean_and_the_commoner_sign():

@@ -144,7 +144,7 @@ def test_error_bars_are_the_confidence_intervals_cut_at_0(binary):
     order = np.argsort(-binary.feature_importances_)
     lines = next(c for c in display.ax_.collections if hasattr(c, "get_segments"))
     ends = np.array(lines.get_segments())[:, :, 0]
-    intervals = binary.explanations_.confint(0.95)[order]
+    intervals = binary.explanations_.estimate().confint(0.95)[order]
     np.testing.assert_allclose(ends, intervals, atol=1e-15)
     assert (ends >= 0).all()
     assert (ends[1:, 0] == 0).any()  # useless columns of a linear model
@@ -153,7 +153,7 @@ def test_error_bars_are_the_confidence_intervals_cut_at_0(binary):
 def test_columns_not_told_from_0_are_grey_with_empty_bars(binary):
     display = from_estimator(binary)
     order = np.argsort(-binary.feature_importances_)
-    low = binary.explanations_.confint(0.95)[order, 0]
+    low = binary.explanations_.estimate().confint(0.95)[order, 0]
     assert 0 < np.count_nonzero(low <= 0) < 4
     labels = display.ax_.get_yticklabels()
     for bar, label, end in zip(display.ax_.patches, labels, low, strict=True):
@@ -302,7 +302,7 @@ def test_beeswarm_shows_the_contributions_to_the_positive_class(binary):
     display = from_estimator(binary, kind="beeswarm")
     order = np.argsort(-binary.feature_importances_)
     x, y, _ = dots(display.ax_, 120)
-    np.testing.assert_array_equal(x, binary.explanations_.weights[:, order, 1])
+    np.testing.assert_array_equal(x, binary.explanations_.attributions[:, order, 1])
     assert np.abs(y - np.arange(4)).max() < 0.5
     assert display.label_ == "yes"
     assert display.ax_.get_xlabel() == "contribution to the probability of yes"
@@ -401,7 +401,7 @@ def test_beeswarm_of_several_classes_wants_one_named(iris):
     display = from_estimator(iris, kind="beeswarm", label="c")
     order = np.argsort(-iris.feature_importances_)
     x = dots(display.ax_, 150)[0]
-    np.testing.assert_array_equal(x, iris.explanations_.weights[:, order, 2])
+    np.testing.assert_array_equal(x, iris.explanations_.attributions[:, order, 2])
     assert display.ax_.get_xlabel() == "contribution to the probability of c"
 
 
@@ -415,7 +415,7 @@ def test_beeswarm_of_two_regression_targets_wants_one_named():
     display = from_explanations(explanations, kind="beeswarm", label=0)
     assert display.label_ == 0
     x = dots(display.ax_, 60)[0]
-    np.testing.assert_array_equal(np.sort(x[0]), np.sort(explanations.weights[0, :, 0]))
+    np.testing.assert_array_equal(np.sort(x[0]), np.sort(explanations.attributions[0, :, 0]))
 
 
 # One row
@@ -460,7 +460,7 @@ def test_waterfall_sums_the_columns_left_out(wide):
     display = from_estimator(wide, kind="row", max_features=4)
     assert len(y_labels(display.ax_)) == 6
     assert y_labels(display.ax_)[4] == "296 other columns"
-    weights = wide.explanations_.weights[0, :, 0]
+    weights = wide.explanations_.attributions[0, :, 0]
     rest = weights[np.argsort(-np.abs(weights))[4:]].sum()
     start, end = waterfall(display)[4]
     assert end - start == pytest.approx(rest)
@@ -525,7 +525,7 @@ def test_effect_of_numbers_is_a_line_of_steps_over_the_rows(product):
     np.testing.assert_allclose(steps.get_data().edges, [ends[0], *cuts, ends[1]])
     (shown,) = [c for c in display.ax_.collections if len(c.get_offsets()) == 400]
     np.testing.assert_array_equal(shown.get_offsets()[:, 0], product.data[:, 2])
-    np.testing.assert_array_equal(shown.get_offsets()[:, 1], product.weights[:, 2, 0])
+    np.testing.assert_array_equal(shown.get_offsets()[:, 1], product.attributions[:, 2, 0])
     assert display.ax_.get_title(loc="left") == "Effect of x2"
     assert display.ax_.get_ylabel() == "adds to the prediction"
 

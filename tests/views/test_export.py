@@ -90,7 +90,7 @@ def test_frame_has_one_line_for_each_row_column_and_class(iris):
     names = list(iris.feature_names)
     for k, name in enumerate("abc"):
         weights = wide.xs(name, axis=1, level=1).loc[iris.sample_indices, names]
-        np.testing.assert_array_equal(weights, iris.weights[:, :, k])
+        np.testing.assert_array_equal(weights, iris.attributions[:, :, k])
     values = frame[frame["class"] == "a"].pivot(index="row", columns="column", values="value")
     pd.testing.assert_frame_equal(
         values.loc[iris.sample_indices, names],
@@ -114,7 +114,7 @@ def test_frame_of_a_regression_has_numbered_outputs(targets):
     assert list(frame.columns) == ["row", "column", "output", "value", "weight"]
     assert frame["output"].unique().tolist() == [0, 1]
     line = frame[(frame["row"] == 7) & (frame["column"] == "x1") & (frame["output"] == 1)]
-    assert line["weight"].item() == targets.weights[7, 1, 1]
+    assert line["weight"].item() == targets.attributions[7, 1, 1]
     assert line["value"].item() == targets.data[7, 1]
 
 
@@ -189,15 +189,15 @@ def test_frame_of_arrays_without_pandas_names_the_command(linear, monkeypatch):
 @uses_shap
 def test_shap_values_are_those_of_the_positive_class(mixed):
     explanation = to_shap(mixed)
-    np.testing.assert_array_equal(explanation.values[:, :-1], mixed.weights[:, :, 1])
+    np.testing.assert_array_equal(explanation.values[:, :-1], mixed.attributions[:, :, 1])
     names = ["age", "city", "<b>x</b>", "(interactions, place in bin)"]
     assert list(explanation.feature_names) == names
     plain = to_shap(mixed, remainder=False)
-    np.testing.assert_array_equal(plain.values, mixed.weights[:, :, 1])
+    np.testing.assert_array_equal(plain.values, mixed.attributions[:, :, 1])
     np.testing.assert_array_equal(plain.base_values, explanation.base_values)
     assert list(plain.feature_names) == names[:-1]
     other = to_shap(mixed, label="no", remainder=False)
-    np.testing.assert_array_equal(other.values, mixed.weights[:, :, 0])
+    np.testing.assert_array_equal(other.values, mixed.attributions[:, :, 0])
     with pytest.raises(ValueError, match=r"label must be one of \['no', 'yes'\]. Got 'maybe'"):
         to_shap(mixed, label="maybe")
 
@@ -250,7 +250,7 @@ def test_shap_values_of_several_classes_have_an_axis_for_them(iris):
     assert explanation.shape == (30, 5, 3)
     assert list(explanation.output_names) == ["a", "b", "c"]
     second = explanation[..., 1]
-    np.testing.assert_array_equal(second.values[:, :-1], iris.weights[:, :, 1])
+    np.testing.assert_array_equal(second.values[:, :-1], iris.attributions[:, :, 1])
     np.testing.assert_array_equal(to_shap(iris, label="b").values, second.values)
 
 
@@ -260,12 +260,12 @@ def test_shap_bar_and_beeswarm_plot_the_weights(mixed):
 
     explanation = to_shap(mixed, remainder=False)
     ax = shap.plots.bar(explanation, show=False)
-    expected = np.sort(np.abs(mixed.weights[:, :, 1]).mean(axis=0))[::-1]
+    expected = np.sort(np.abs(mixed.attributions[:, :, 1]).mean(axis=0))[::-1]
     np.testing.assert_allclose([bar.get_width() for bar in ax.patches], expected)
     plt.figure()
     ax = shap.plots.beeswarm(explanation, show=False)
     shown = np.concatenate([c.get_offsets()[:, 0] for c in ax.collections])
-    np.testing.assert_allclose(np.sort(shown), np.sort(mixed.weights[:, :, 1].ravel()))
+    np.testing.assert_allclose(np.sort(shown), np.sort(mixed.attributions[:, :, 1].ravel()))
 
 
 @uses_shap

@@ -1,0 +1,204 @@
+"""Importances of a model's columns, with what is known of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import narwhals.stable.v2 as nw
+import numpy as np
+from numpy.typing import NDArray
+
+from ._explanations import Explanations
+from ._statistics.estimates import Estimate, confidences
+from ._views.html import ranking
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(eq=False, repr=False, kw_only=True)
+class Importances:
+    """Importances of all columns, as :func:`lime_importance` and the wrapper return them.
+
+    Parameters
+    ----------
+    estimate : Estimate
+        Values, standard errors and degrees of freedom.
+    feature_names : ndarray of shape (n_features,)
+        Names of the columns.
+    importances : ndarray of shape (n_features, n_explained) or None
+        Size of each row's contributions (or weights), free of the neighbourhood's noise on average;
+        what each row gains, of a score. None where rows are not kept.
+    importances_std : ndarray of shape (n_features,)
+        Standard deviation of `importances` over the rows.
+    explanations : Explanations or None
+        The weights of every row, and all that goes with them.
+    scored : bool, default=False
+        Whether they are what a score gains.
+
+    Attributes
+    ----------
+    importances_mean : ndarray of shape (n_features,)
+        The importances, in units of the response; of a score, gains of 0 or more.
+    importances_sem : ndarray of shape (n_features,)
+        Their standard errors.
+    gains : ndarray of shape (n_features,)
+        What the score gains by each column, below 0 where the column misleads. Only of a score.
+    pvalues : ndarray of shape (n_features,)
+        Chance of such a gain, were there none for rows to come. Only of a score.
+    confidences : ndarray of shape (n_features,)
+        1 less the p-values adjusted for the number of columns by Benjamini and Hochberg. Only of a
+        score.
+
+    See Also
+    --------
+    lime_importance : Makes them.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from sklime import lime_importance
+    >>> X, y = load_iris(return_X_y=True, as_frame=True)
+    >>> model = LogisticRegression(max_iter=1000).fit(X, y)
+    >>> importances = lime_importance(model, X, random_state=0)
+    >>> importances.to_frame()["column"].tolist()[:2]
+    ['petal length (cm)', 'petal width (cm)']
+    """
+
+    estimate: Estimate
+    feature_names: NDArray[np.object_]
+    importances: Floats | None
+    importances_std: Floats
+    explanations: Explanations | None
+    scored: bool = False
+
+    @property
+    def importances_mean(self) -> Floats:
+        """The importances; of a score, gains of 0 or more."""
+        return np.maximum(self.estimate.values, 0) if self.scored else self.estimate.values
+
+    @property
+    def importances_sem(self) -> Floats:
+        """Standard errors of the importances."""
+        return self.estimate.sem
+
+    @property
+    def gains(self) -> Floats:
+        """What the score gains by each column."""
+        return self._of_score(self.estimate.values)
+
+    @property
+    def pvalues(self) -> Floats:
+        """Chance of such a gain, were there none."""
+        return self._of_score(self.estimate.pvalues())
+
+    @property
+    def confidences(self) -> Floats:
+        """1 less the adjusted p-values."""
+        return self._of_score(confidences(self.estimate.pvalues()))
+
+    def _of_score(self, values: Floats) -> Floats:
+        if not self.scored:
+            raise AttributeError("Gains and their p-values come with the 'scoring' parameter.")
+        return values
+
+    def confint(self, level: float = 0.95) -> Floats:
+        """Confidence intervals of the importances, of the gains of a score, from Student's t.
+
+        Parameters
+        ----------
+        level : float, default=0.95
+            Confidence level, in (0, 1).
+
+        Returns
+        -------
+        intervals : ndarray of shape (n_features, 2)
+            Lower and upper ends. They cover what endless samples would give for the same table;
+            of a score, what it would gain for endless rows.
+
+        Raises
+        ------
+        ValueError
+            If `level` is out of range.
+        """
+        return self.estimate.confint(level)
+
+    def to_frame(self) -> Any:
+        """The importances as a table, the most important column first.
+
+        Returns
+        -------
+        frame : dataframe
+            Of the library of the rows explained, pandas for arrays: column, importance,
+            standard_error, low and high (an interval of level 0.95), direction (the correlation
+            of the rows' bins with their contributions to the only output, or to the second class
+            of two: above 0 where more of the column goes with more of it; NaN for categories),
+            told (whether the interval leaves out 0), and of a score gain, pvalue and confidence.
+
+        Raises
+        ------
+        ImportError
+            If the rows were no dataframe and pandas is not installed.
+        """
+        order = np.argsort(-self.estimate.values, kind="stable")
+        backend: Any = nw.Implementation.PANDAS
+        data = None if self.explanations is None else self.explanations.data
+        if nw.dependencies.is_into_dataframe(data):
+            backend = nw.from_native(data, eager_only=True).implementation
+        columns = {name: values[order] for name, values in self._columns().items()}
+        return nw.from_dict(columns, backend=backend).to_native()
+
+    def _columns(self) -> dict[str, NDArray[Any]]:
+        low, high = self.confint().T
+        columns = {
+            "column": self.feature_names,
+            "importance": self.importances_mean,
+            "standard_error": self.importances_sem,
+            "low": low,
+            "high": high,
+            "direction": self._direction(),
+            "told": self._told(),
+        }
+        if self.scored:
+            columns |= {
+                "gain": self.gains,
+                "pvalue": self.pvalues,
+                "confidence": self.confidences,
+            }
+        return columns
+
+    def _direction(self) -> Floats:
+        directions = np.full(len(self.feature_names), np.nan)
+        explained = self.explanations
+        several = explained is not None and len(explained.output_names) > 2
+        if explained is None or several or self.scored:
+            return directions
+        parts = explained.contributions[..., -1]
+        for j, column in enumerate(explained.bins.columns):
+            known = explained.codes[:, j] < column.n_bins - column.missing
+            codes, part = explained.codes[known, j].astype(float), parts[known, j]
+            if not column.categorical and len(codes) and np.ptp(codes) and np.ptp(part):
+                directions[j] = np.corrcoef(codes, part)[0, 1]
+        return directions
+
+    def _told(self) -> NDArray[np.bool_]:
+        low, high = self.confint().T
+        return (low > 0) | (high < 0)
+
+    def __repr__(self) -> str:
+        order = np.argsort(-self.estimate.values, kind="stable")
+        width = max(map(len, map(str, self.feature_names)))
+        lines = [
+            f"{self.feature_names[j]!s:{width}} {self.estimate.values[j]:10.4g} "
+            f"± {self.importances_sem[j]:.2g}"
+            for j in order[:10]
+        ]
+        if len(order) > len(lines):
+            lines.append(f"and {len(order) - len(lines)} more columns")
+        return "\n".join(lines)
+
+    def _repr_html_(self) -> str:
+        title = "What the score gains by each column" if self.scored else "LIME importances"
+        values, sem = self.estimate.values, self.importances_sem
+        return ranking(title, self.feature_names, values, sem, self._told(), [])

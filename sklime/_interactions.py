@@ -1,0 +1,181 @@
+"""What columns do together: strengths of pairs, their tables, shares of the variance."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import t as student_t
+from sklearn.utils import Bunch
+
+from ._anova.effects import Effects, interaction_strength, interaction_table, variance_split
+from ._neighborhood.bins import Bins
+
+Floats = NDArray[np.float64]
+
+
+class Interaction(NamedTuple):
+    """A pair of columns with the strength of its interaction."""
+
+    first: str
+    second: str
+    strength: float
+    sem: float
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Interactions:
+    """Interactions of one model, or of the models of several folds.
+
+    Parameters
+    ----------
+    effects : tuple of Effects
+        Main effects and interactions of each model.
+    bins : Bins
+    feature_names : ndarray of shape (n_features,)
+    output_shares : ndarray of shape (n_outputs,)
+        What each output counts in a strength.
+    output : callable
+        From a label to the number of its output.
+    """
+
+    effects: tuple[Effects, ...]
+    bins: Bins
+    feature_names: NDArray[np.object_]
+    output_shares: Floats
+    output: Callable[[Any], int]
+
+    def __repr__(self) -> str:
+        pairs = ", ".join(f"{a} x {b}: {strength:.3g}" for a, b, strength, _ in self.top(3))
+        return f"<Interactions of {len(self.feature_names)} columns: {pairs or 'none found'}>"
+
+    @cached_property
+    def _strengths(self) -> tuple[Floats, Floats]:
+        parts = [interaction_strength(effects) for effects in self.effects]
+        strength = np.mean([strength @ self.output_shares for strength, _ in parts], axis=0)
+        errors = [(sem @ self.output_shares) ** 2 for _, sem in parts]
+        return strength, np.sqrt(np.sum(errors, axis=0)) / len(parts)
+
+    @property
+    def strength(self) -> Floats:
+        """Strength of every pair of columns, (n_features, n_features), symmetric.
+
+        The standard deviation over the table of what the pair adds to the response beyond the sum
+        of its columns' own effects, in units of the response, over all outputs. 0 for a pair that
+        does not rise above the noise.
+        """
+        return self._strengths[0]
+
+    @property
+    def sem(self) -> Floats:
+        """Standard errors of :attr:`strength`."""
+        return self._strengths[1]
+
+    @property
+    def shares(self) -> dict[str, Floats]:
+        """Split of the response's variance over the pool, for each output, (n_outputs,).
+
+        "main" effects of the columns' bins, "pairs", "higher" orders of three columns and more, and
+        "within" bins, what the bins are too coarse for; they sum to 1.
+        """
+        shares = np.mean([variance_split(effects) for effects in self.effects], axis=0)
+        return dict(zip(("main", "pairs", "higher", "within"), shares, strict=True))
+
+    def top(self, k: int = 10) -> list[Interaction]:
+        """The `k` strongest pairs of columns, strongest first; pairs of strength 0 are left out.
+
+        Parameters
+        ----------
+        k : int, default=10
+            Number of pairs, at most.
+
+        Returns
+        -------
+        pairs : list of (first, second, strength, sem)
+            Named tuples with two column names, the strength and its standard error.
+        """
+        first, second = np.triu_indices(len(self.strength), 1)
+        order = np.argsort(-self.strength[first, second], kind="stable")[:k]
+        names = self.feature_names
+        return [
+            Interaction(names[i], names[j], float(self.strength[i, j]), float(self.sem[i, j]))
+            for i, j in zip(first[order], second[order], strict=True)
+            if self.strength[i, j] > 0
+        ]
+
+    def table(self, first: int | str, second: int | str, label: Any = None) -> Bunch:
+        """What one pair of columns adds to the response, for each bin of one and of the other.
+
+        Parameters
+        ----------
+        first, second : int or str
+            Two columns, by number or name.
+        label : class value or output, default=None
+            The output; None is the second class of a binary classifier, or the only output.
+
+        Returns
+        -------
+        table : :class:`~sklearn.utils.Bunch`
+            With these attributes.
+
+            effects, sem : ndarrays of shape (n_bins of first, n_bins of second)
+                In units of the response; the mean over either column is 0.
+            rows, columns : list of str
+                Labels of the bins of `first` and of `second`.
+
+        Raises
+        ------
+        ValueError
+            If the table has no such columns or they are the same, or the model no such output.
+        """
+        i, j = (column_number(self.feature_names, column) for column in (first, second))
+        if i == j:
+            raise ValueError(
+                f"The 'second' parameter must be another column. Got {second!r} twice."
+            )
+        k = self.output(label)
+        tables = [interaction_table(effects, i, j) for effects in self.effects]
+        effects, sem = _of_models([(table[..., k], sem[..., k]) for table, sem in tables])
+        return Bunch(
+            effects=effects, sem=sem, rows=self.bins.labels(i), columns=self.bins.labels(j)
+        )
+
+    def main_effect(self, column: int | str, label: Any = None) -> Bunch:
+        """Main effect of a column, see :meth:`Explanations.main_effect`."""
+        j, k = column_number(self.feature_names, column), self.output(label)
+        own = slice(*self.bins.offsets[j : j + 2])
+        parts = np.array([effects.unit * effects.main[:, own, k] for effects in self.effects])
+        n_models, n_replicates, _ = parts.shape
+        means, dof = parts.mean(axis=(0, 1)), n_models * (n_replicates - 1)
+        if dof:
+            errors = parts.var(axis=1, ddof=1).sum(axis=0) / n_replicates
+            sem, reach = np.sqrt(errors) / n_models, student_t.ppf(0.975, dof)
+        else:
+            sem, reach = np.full(len(means), np.inf), 1.0
+        return Bunch(
+            effects=means,
+            sem=sem,
+            intervals=np.column_stack([means - reach * sem, means + reach * sem]),
+            frequencies=self.bins.probabilities[own],
+            bins=self.bins.labels(j),
+        )
+
+
+def _of_models(parts: list[tuple[Floats, Floats]]) -> tuple[Floats, Floats]:
+    """Mean over models, and its standard error from theirs."""
+    squares = np.sum([sem**2 for _, sem in parts], axis=0)
+    return np.mean([values for values, _ in parts], axis=0), np.sqrt(squares) / len(parts)
+
+
+def column_number(feature_names: NDArray[np.object_], column: int | str) -> int:
+    """Number of a column given by number or name."""
+    names = feature_names.tolist()
+    if column in names:
+        return int(names.index(column))
+    if not isinstance(column, str) and -len(names) <= column < len(names):
+        return int(column) % len(names)
+    raise ValueError(f"A column must be a name or number of one of {names}. Got {column!r}.")

@@ -1,0 +1,165 @@
+"""The score of each row as outputs of the model: columns can be asked what they add to it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .response import Response
+
+Floats = NDArray[np.float64]
+
+# scikit-learn's names; larger is better in each.
+SCORINGS = ("neg_log_loss", "neg_brier_score", "accuracy", "neg_mean_squared_error")
+REGRESSION = "neg_mean_squared_error"
+
+
+@dataclass(frozen=True)
+class Derived(Response):
+    """A response whose outputs are computed from those of another one.
+
+    Attributes
+    ----------
+    inner : Response
+    transform : callable
+        From the other's answers (n_rows, n_inner) to these, (n_rows, n_outputs).
+    """
+
+    inner: Any = None
+    transform: Callable[[Floats], Floats] = np.positive
+
+    def __call__(self, X: Any) -> Floats:
+        values = self.transform(self.inner(X))
+        if self.advance is not None:
+            self.advance(len(values))
+        return values
+
+
+def derive(response: Response, transform: Callable[[Floats], Floats], **changes: Any) -> Derived:
+    """A response with other outputs; `changes` are their names and shares, and their classes."""
+    changes = {"targets": response.targets, "advance": None, **changes}
+    inner = replace(response, advance=None)
+    return Derived(response.estimator, response.method, inner=inner, transform=transform, **changes)
+
+
+def only(response: Response, positions: Sequence[int]) -> Derived:
+    """The response with some of its outputs, which count in equal parts."""
+    chosen = list(positions)
+    names = response.output_names[chosen]
+    targets = response.targets if response.classes is None else [response.classes[chosen]]
+    return derive(
+        response,
+        partial(_some, positions=chosen),
+        output_names=names,
+        shares=np.full(len(chosen), 1 / len(chosen)),
+        targets=targets,
+    )
+
+
+def score_response(response: Response, scoring: str, y: Any) -> Derived:
+    """The score of a row as a sum of outputs, by coefficients that its target tells.
+
+    A classifier has an output for each class, the score of a row of that class. A squared error
+    ``-(y - f)^2`` is ``2 y f - f^2`` but for a constant: its outputs are f and f squared, both in
+    units of the spread of y and from its mean on, or digits would be lost.
+
+    Parameters
+    ----------
+    response : Response
+    scoring : "auto" or a name of `SCORINGS`
+        "auto" is the Brier score of a classifier that has probabilities, the accuracy of another
+        one, and the squared error of a regressor.
+    y : array-like of shape (n_rows,) or (n_rows, n_targets)
+        Targets, whose mean and spread make units.
+
+    Raises
+    ------
+    ValueError
+        If there is no such score of this response.
+    """
+    classifier, probabilities = response.classes is not None, response.method == "predict_proba"
+    if scoring == "auto":
+        proper = "neg_brier_score" if probabilities else "accuracy"
+        scoring = proper if classifier else REGRESSION
+    fits = classifier != (scoring == REGRESSION) and (
+        probabilities or scoring in ("accuracy", REGRESSION)
+    )
+    if not fits or (response.targets is not None and not classifier):
+        what = "classes" if classifier else "numbers"
+        raise ValueError(
+            f"The 'scoring' parameter must fit the response {response.method}, of {what}: "
+            "'neg_log_loss' and 'neg_brier_score' need probabilities, 'accuracy' the classes of "
+            f"one target, {REGRESSION!r} numbers. Got {scoring!r} instead."
+        )
+    ones = np.ones(response.n_outputs)
+    if scoring != REGRESSION:
+        scores = _CLASS_SCORES[scoring]
+        return derive(response, scores, output_names=response.output_names, shares=ones)
+    targets = _targets(y)
+    center, scale = targets.mean(axis=0), targets.std(axis=0)
+    scale = np.where(scale > 0, scale, 1.0)
+    names = [f"{power} of output {k}" for power in ("value", "square") for k in range(len(ones))]
+    return derive(
+        response,
+        partial(_moments, center=center, scale=scale),
+        output_names=np.array(names, dtype=object),
+        shares=np.tile(ones, 2),
+    )
+
+
+def score_coefficients(response: Response, y: Any) -> Floats:
+    """What each output counts in the score of each row, (n_rows, n_outputs)."""
+    if response.classes is not None:
+        positions = {label: k for k, label in enumerate(response.classes.tolist())}
+        try:
+            codes = [positions[label] for label in np.asarray(y).tolist()]
+        except KeyError as error:
+            raise ValueError(f"The target y has a class that the model has not: {error}.") from None
+        return np.eye(len(positions))[codes]
+    settings: dict[str, Floats] = response.transform.keywords  # type: ignore[attr-defined]
+    targets, scale = _targets(y), settings["scale"]
+    unit = np.broadcast_to(scale**2 / len(scale), targets.shape)
+    return np.hstack([2 * unit * (targets - settings["center"]) / scale, -unit])
+
+
+def _targets(y: Any) -> Floats:
+    """Targets as numbers, (n_rows, n_targets)."""
+    targets = np.asarray(y, dtype=np.float64)
+    return targets.reshape(len(targets), -1)
+
+
+def _some(values: Floats, positions: list[int]) -> Floats:
+    return values[:, positions]
+
+
+def _moments(values: Floats, center: Floats, scale: Floats) -> Floats:
+    values = (values - center) / scale
+    return np.hstack([values, values**2])
+
+
+def _log_scores(probabilities: Floats) -> Floats:
+    """log p of each class, of at least scikit-learn's smallest probability."""
+    return np.log(np.maximum(probabilities, np.finfo(np.float64).eps))
+
+
+def _brier_scores(probabilities: Floats) -> Floats:
+    """Less the squared distance to each class; half of it for two classes, as scikit-learn has."""
+    squares = (probabilities**2).sum(axis=1, keepdims=True) + 1 - 2 * probabilities
+    return -squares / (2 if probabilities.shape[1] == 2 else 1)
+
+
+def _hits(values: Floats) -> Floats:
+    """1 at the class of the highest value."""
+    return np.eye(values.shape[1])[values.argmax(axis=1)]
+
+
+_CLASS_SCORES: dict[str, Callable[[Floats], Floats]] = {
+    "neg_log_loss": _log_scores,
+    "neg_brier_score": _brier_scores,
+    "accuracy": _hits,
+}
