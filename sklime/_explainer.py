@@ -18,7 +18,7 @@ from sklearn.utils.validation import check_consistent_length
 from ._anova.effects import variance_split
 from ._engines import ENGINES, Engine, Reader, explain_rows
 from ._engines.pooled import PooledReader
-from ._explanations import Explanations, label_positions
+from ._explanations import Explanations
 from ._model.loss import Derived, only, score_coefficients, score_response
 from ._model.progress import progress
 from ._model.response import Response, choose_response, class_values, estimator_type
@@ -32,6 +32,7 @@ from ._neighborhood.rows import (
     row_weights,
 )
 from ._neighborhood.sampler import Neighborhood
+from ._rows import label_positions
 from ._tables.table import Table
 from .exceptions import HigherOrderWarning, LowFidelityWarning
 
@@ -313,7 +314,7 @@ class Explainer:
             kernel_width=kernel_width,
             num_features=self.num_features,
             num_samples=self.num_samples_,
-            values=self.values,
+            values=self.values if self.scoring is None else "contributions",
             coefficients=None if self.scoring is None else score_coefficients(response, y),
             effects=(reader.effects,) if isinstance(reader, PooledReader) else (),
             **rows,
@@ -359,7 +360,7 @@ def _warn_of_low_fidelity(main_shares: NDArray[np.float64]) -> None:
             f"The bins of single columns explain {max(known.mean(), 0):.0%} of the response's "
             "variance. The rest is interactions, which so wide a kernel does not see, or changes "
             "inside bins. A narrower kernel_width, such as 0.4, sees interactions, and "
-            "variance_shares tells the two apart; discretizer='decile' has finer bins.",
+            "interactions.shares tells the two apart; discretizer='decile' has finer bins.",
             LowFidelityWarning,
             stacklevel=2,
         )

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils import Bunch
 
-from ._anova.effects import Effects
-from ._interactions import Interactions, column_number
-from ._neighborhood.bins import Bins
+from ._interactions import Interactions
+from ._rows import Rows
 from ._statistics.aggregations import SIGNED, direction, submodular_pick
 from ._statistics.estimates import Estimate, Values, cross_abs, estimate_importances, noise_floor
 from ._tables.columns import group_masks
-from ._tables.table import Table, stacked
-from ._views.exports import to_frame, to_lime, to_shap
+from ._tables.table import Table
 from ._views.html import describe, ranking
 
 Floats = NDArray[np.float64]
@@ -26,8 +24,7 @@ Aggregation = str | Callable[..., Any]
 _ALONE = np.ones(1)  # what the only output counts
 
 
-@dataclass(eq=False, repr=False, kw_only=True)
-class Explanations:
+class Explanations(Rows):
     """LIME weights of many rows of one model, with their errors.
 
     Made by :func:`lime_importance` and by :class:`LimeImportanceWrapper`, not by hand. It can be
@@ -103,133 +100,12 @@ class Explanations:
     [2, 2, 2]
     """
 
-    replicates: Floats
-    intercepts: Floats
-    scores: Floats
-    predictions: Floats
-    data: Any
-    sample_indices: NDArray[np.intp]
-    sample_weight: Floats | None
-    population: float
-    feature_names: NDArray[np.object_]
-    output_names: NDArray[Any]
-    output_shares: Floats
-    classes: NDArray[Any] | None
-    bins: Bins
-    codes: NDArray[np.unsignedinteger]
-    engine: str
-    kernel_width: float
-    num_features: int | None
-    num_samples: int
-    values: str
-    coefficients: Floats | None = None
-    effects: tuple[Effects, ...] = ()
-
-    @classmethod
-    def concatenate(cls, parts: Sequence[Explanations]) -> Explanations:
-        """Explanations of some rows followed by those of others, for the same columns and outputs.
-
-        Of parts of one large table, or of the folds' models. Importances and errors of the whole
-        are those of all rows together.
-
-        Parameters
-        ----------
-        parts : list of Explanations
-            In the order of the rows to come.
-
-        Returns
-        -------
-        explanations : Explanations
-            Of all the rows.
-        """
-        if len(parts) == 1:
-            return parts[0]
-
-        def joined(name: str, axis: int = 0) -> Any:
-            arrays = [getattr(part, name) for part in parts]
-            return None if arrays[0] is None else np.concatenate(arrays, axis=axis)
-
-        names = ("intercepts", "scores", "predictions", "sample_indices", "sample_weight")
-        # Parts that one explainer wrote have its effects in common.
-        effects = {id(effects): effects for part in parts for effects in part.effects}
-        return replace(
-            parts[0],
-            replicates=joined("replicates", axis=1),
-            **{name: joined(name) for name in (*names, "codes", "coefficients")},
-            data=stacked([part.data for part in parts]),
-            population=sum(part.population for part in parts),
-            num_samples=max(part.num_samples for part in parts),
-            effects=tuple(effects.values()),
-        )
-
-    @classmethod
-    def mean(cls, parts: Sequence[Explanations]) -> Explanations:
-        """Explanations of the same rows by several models, as their mean.
-
-        Parameters
-        ----------
-        parts : list of Explanations
-            Of the same rows, each by another model.
-
-        Returns
-        -------
-        explanations : Explanations
-            Of the mean of the models.
-        """
-        if len(parts) == 1:
-            return parts[0]
-        names = ("replicates", "intercepts", "scores", "predictions")
-        return replace(
-            parts[0],
-            **{name: np.mean([getattr(part, name) for part in parts], axis=0) for name in names},
-            effects=sum((part.effects for part in parts), ()),
-        )
-
-    def __len__(self) -> int:
-        return len(self.codes)
-
-    def __getitem__(self, rows: Any) -> Explanations:
-        """Explanations of some rows: a slice, a mask, positions or a single one."""
-        chosen = np.atleast_1d(np.arange(len(self))[rows])
-        names = ("intercepts", "scores", "predictions", "sample_indices", "codes")
-        optional = ("sample_weight", "coefficients")
-        given = [name for name in optional if getattr(self, name) is not None]
-        return replace(
-            self,
-            replicates=self.replicates[:, chosen],
-            data=Table(self.data).take(chosen),
-            **{name: getattr(self, name)[chosen] for name in (*names, *given)},
-        )
-
     def __repr__(self) -> str:
         _, n_explained, n_features, n_outputs = self.replicates.shape
         return (
             f"<Explanations of {n_explained} rows: {n_features} features, {n_outputs} outputs, "
             f"engine {self.engine!r}, {self.num_samples} samples>"
         )
-
-    @property
-    def weights(self) -> Floats:
-        """LIME weights, (n_explained, n_features, n_outputs), in units of the response.
-
-        What being in the row's own bin of a column adds, other columns varying. The mean of
-        `replicates`.
-        """
-        return self.replicates.mean(axis=0)
-
-    @property
-    def attributions(self) -> Floats:
-        """Weights or contributions, as `values` says."""
-        return self.weights if self.values == "weights" else self.contributions
-
-    @property
-    def contributions(self) -> Floats:
-        """Weights times 1 less the training frequency of the row's own bin, in the same shape.
-
-        What the row's own bin adds over the mean of all bins. Contributions are on one scale for
-        columns of all kinds.
-        """
-        return self.weights * self._outside()[..., None]
 
     def estimate(
         self,
@@ -257,11 +133,6 @@ class Explanations:
             signed, whether the values keep their signs; its method confint(level) returns
             intervals, (n_features, 2), by Student's t. They cover what endless samples for the
             same rows' table would give, not the truth about the data.
-
-        Raises
-        ------
-        ValueError
-            If `labels` names no output of the model.
         """
         aggregation = self._aggregation(aggregation)
         values, shares = self._values(labels, signed=aggregation in SIGNED)
@@ -288,11 +159,6 @@ class Explanations:
         -------
         importances : ndarray of shape (n_features,)
             In units of the response.
-
-        Raises
-        ------
-        ValueError
-            If `labels` names no output of the model.
         """
         return self.estimate(aggregation, labels, bias_correction).values
 
@@ -355,8 +221,7 @@ class Explanations:
             (self.replicates[:, :, mask] * outside[:, mask, None]).sum(axis=2)
             for mask in group_masks(Table(self.data), feature_groups).values()
         ]
-        grouped = replace(self, replicates=np.stack(sums, axis=2))
-        grouped._outside = lambda: np.ones(grouped.replicates.shape[1:3])  # type: ignore[method-assign]
+        grouped = replace(self, replicates=np.stack(sums, axis=2), values="weights")
         return dict(
             zip(feature_groups, grouped.importances(aggregation, labels).tolist(), strict=True)
         )
@@ -376,11 +241,6 @@ class Explanations:
         -------
         magnitudes : ndarray of shape (n_explained, n_features)
             In units of the response.
-
-        Raises
-        ------
-        ValueError
-            If `labels` names no output of the model.
         """
         values, shares = self._values(labels)
         if self.coefficients is not None:
@@ -401,11 +261,6 @@ class Explanations:
         -------
         floor : ndarray of shape (n_features,)
             In units of the response; NaN with a single replicate.
-
-        Raises
-        ------
-        ValueError
-            If `labels` names no output of the model.
         """
         values, shares = self._values(labels)
         return noise_floor(values, shares, self.sample_weight)
@@ -537,62 +392,6 @@ class Explanations:
         shown = np.where(rank < num_features, size, 0.0)
         return submodular_pick(shown, n)
 
-    def to_frame(self) -> Any:
-        """The weights as a tidy table: row, column, output, value and weight.
-
-        Returns
-        -------
-        frame : dataframe
-            Of the library of the rows explained; pandas for arrays.
-        """
-        return to_frame(self)
-
-    def to_shap(self, *, label: Any = None) -> Any:
-        """The weights as a `shap.Explanation`, which shap's plots take.
-
-        Parameters
-        ----------
-        label : class value or output, default=None
-            One output. None is the second class of a binary classifier, else all outputs.
-
-        Returns
-        -------
-        explanation : shap.Explanation
-            Values, base values, data and names.
-
-        Raises
-        ------
-        ImportError
-            If shap is not installed.
-        ValueError
-            If the model has no such output.
-        """
-        return to_shap(self, label=label)
-
-    def to_lime(self, i: int, *, label: Any = None) -> Any:
-        """The explanation of the i-th row explained as a `lime.explanation.Explanation`.
-
-        Parameters
-        ----------
-        i : int
-            Position among the rows explained.
-        label : class value or output, default=None
-            One output; a regressor with several needs it. None is every class.
-
-        Returns
-        -------
-        explanation : lime.explanation.Explanation
-            With lime's as_list, as_html and as_pyplot_figure.
-
-        Raises
-        ------
-        IndexError
-            If there is no row `i`.
-        ValueError
-            If the model has no such output, or several and none is named.
-        """
-        return to_lime(self, i, label=label)
-
     def _repr_html_(self) -> str:
         estimate = self.estimate()
         low, high = estimate.confint().T
@@ -605,10 +404,6 @@ class Explanations:
             (low > 0) | (high < 0),
             describe(self),
         )
-
-    def _outside(self) -> Floats:
-        """1 less the training frequency of each own bin."""
-        return 1 - self.bins.own_probabilities(self.codes)
 
     def _aggregation(self, aggregation: Aggregation | None) -> Aggregation:
         if aggregation is not None:
@@ -647,52 +442,3 @@ class Explanations:
         estimate = self._estimate(values, aggregation, shares, True, float(explained))
         spread = np.ptp(estimate.values)
         return float(estimate.sem.max() / spread) if spread > 0 else np.inf
-
-    def _values(self, labels: Any = "all", signed: bool = False) -> tuple[Values, Floats]:
-        """What is aggregated, of the outputs that `labels` means, and what each of them counts."""
-        if self.coefficients is not None:
-            return Values(self.replicates, self._outside(), self.coefficients), _ALONE
-        factor = None if self.values == "weights" else self._outside()
-        if isinstance(labels, str) and labels == "predicted":
-            chosen = np.eye(len(self.output_names))[self.predictions.argmax(axis=1)]
-            return Values(self.replicates, factor, chosen), _ALONE
-        if isinstance(labels, str) and labels == "all":
-            if not signed or self.classes is None:
-                return Values(self.replicates, factor), self.output_shares
-            if len(self.classes) > 2:  # over the classes signed weights sum to 0
-                raise ValueError(
-                    "The 'labels' parameter must be 'predicted' or classes of the model for an "
-                    "aggregation that keeps signs. Got 'all' instead."
-                )
-            return Values(self.replicates[..., -1:], factor), _ALONE
-        positions = label_positions(self.output_names, labels)
-        shares = np.full(len(positions), 1 / len(positions))
-        return Values(self.replicates[..., positions], factor), shares
-
-    def _column(self, column: int | str) -> int:
-        """Number of a column given by number or name."""
-        return column_number(self.feature_names, column)
-
-    def _output(self, label: Any) -> int:
-        """Number of a label's output; by default the second of two classes, or the only output."""
-        if label is not None:
-            return label_positions(self.output_names, label)[0]
-        if len(self.output_names) > 2 or (len(self.output_names) == 2 and self.classes is None):
-            raise ValueError(
-                f"The 'label' parameter must be one of {self.output_names.tolist()}. "
-                "Got None instead."
-            )
-        return len(self.output_names) - 1
-
-
-def label_positions(output_names: NDArray[Any], labels: Any) -> list[int]:
-    """Positions of class values among the outputs."""
-    names = output_names.tolist()
-    wanted = np.atleast_1d(np.asarray(labels, dtype=object)).tolist()
-    unknown = [label for label in wanted if label not in names]
-    if unknown or not wanted:
-        raise ValueError(
-            f"The 'labels' parameter must be 'all', 'predicted' or values of {names}. "
-            f"Got {labels!r} instead."
-        )
-    return [names.index(label) for label in wanted]

@@ -4,38 +4,31 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
-from copy import deepcopy
 from dataclasses import replace
-from functools import partial, wraps
-from inspect import signature
-from types import MethodType
+from functools import partial
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn import get_config
-from sklearn.base import BaseEstimator, MetaEstimatorMixin, _fit_context, clone, is_classifier
+from sklearn.base import BaseEstimator, MetaEstimatorMixin, clone, is_classifier
 from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection import check_cv
 from sklearn.utils import (
     Bunch,
-    Tags,
     _safe_indexing,
     check_random_state,
     get_tags,
     metadata_routing,
 )
 from sklearn.utils._param_validation import HasMethods
-from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
-from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import (
     _check_method_params,
     _check_sample_weight,
     _num_samples,
     check_is_fitted,
-    has_fit_parameter,
 )
 
+from ._delegation import Delegates, validated_fit
 from ._engines import over_workers
 from ._explainer import Explainer, kept_labels
 from ._explanations import Explanations
@@ -45,51 +38,8 @@ from ._neighborhood.rows import row_weights
 from ._statistics.estimates import mean_estimate
 from ._tables.table import Table
 
-_DELEGATED = ("predict", "predict_proba", "predict_log_proba", "decision_function", "score")
 
-
-def _inner_has(method: str) -> Callable[[Any], bool]:
-    """Whether the inner estimator has a method; its own AttributeError says why not."""
-
-    def check(self: Any) -> bool:
-        getattr(getattr(self, "estimator_", self.estimator), method)
-        return True
-
-    return check
-
-
-class _MirrorsSampleWeight:
-    """A `fit` whose signature has `sample_weight` if and only if the inner estimator's has.
-
-    scikit-learn decides by the signature: AdaBoost refuses an estimator without the parameter,
-    Bagging then draws rows instead. The wrapper must make them decide as for the inner estimator.
-    """
-
-    def __init__(self, fit: Callable[..., Any]) -> None:
-        self._fit = fit
-
-    def __get__(
-        self, instance: Any, owner: type | None = None
-    ) -> Callable[..., LimeImportanceWrapper]:
-        if instance is None:
-            return self._fit
-        bound = MethodType(self._fit, instance)
-        if has_fit_parameter(instance.estimator, "sample_weight"):
-            return bound
-
-        @wraps(bound)
-        def fit(X: Any, y: Any = None, **fit_params: Any) -> Any:
-            return bound(X, y, **fit_params)
-
-        parameters = dict(signature(bound).parameters)
-        del parameters["sample_weight"]
-        fit.__signature__ = signature(bound).replace(  # type: ignore[attr-defined]
-            parameters=list(parameters.values())
-        )
-        return fit
-
-
-class LimeImportanceWrapper(MetaEstimatorMixin, BaseEstimator):
+class LimeImportanceWrapper(Delegates, MetaEstimatorMixin, BaseEstimator):
     r"""Meta-estimator with feature_importances_ from LIME weights.
 
     Fits the inner estimator, explains rows of the training table (or each fold's held-out rows) by
@@ -201,15 +151,6 @@ class LimeImportanceWrapper(MetaEstimatorMixin, BaseEstimator):
     lime_importance : The same for a model that is fitted already.
     sklearn.inspection.permutation_importance : The drop in score when a column is shuffled.
 
-    Notes
-    -----
-    An importance is :math:`\frac{1}{n} \sum_i |\beta_{ij}|` by default, freed of the upward bias
-    that the noise of :math:`\beta` gives it. For several classes it is half the sum over them.
-
-    References
-    ----------
-    .. [1] M. T. Ribeiro, S. Singh and C. Guestrin, "Why Should I Trust You?", KDD 2016.
-
     Examples
     --------
     >>> from sklearn.datasets import load_breast_cancer
@@ -280,8 +221,7 @@ class LimeImportanceWrapper(MetaEstimatorMixin, BaseEstimator):
         self.verbose = verbose
         self.keep_explanations = keep_explanations
 
-    @_MirrorsSampleWeight
-    @_fit_context(prefer_skip_nested_validation=False)
+    @validated_fit
     def fit(
         self, X: Any, y: Any = None, sample_weight: ArrayLike | None = None, **fit_params: Any
     ) -> LimeImportanceWrapper:
@@ -310,31 +250,11 @@ class LimeImportanceWrapper(MetaEstimatorMixin, BaseEstimator):
             If the inner estimator cannot be fitted to the data, or a parameter is not what it
             must be. A previous fit then stays as it was.
         """
-        frozen = isinstance(self.estimator, FrozenEstimator)
-        if y is None and not frozen and get_tags(self.estimator).target_tags.required:
-            raise ValueError(
-                f"This {type(self).__name__} estimator requires y to be passed, "
-                "but the target y is None."
-            )
-        if sample_weight is not None:  # some estimators take negative ones in silence
-            _check_sample_weight(sample_weight, X, ensure_non_negative=True)
-        if self.scoring is not None and self.cv is None and not frozen:
-            warnings.warn(
-                "Rows that the model was fitted to make useless columns look useful to a score: "
-                "pass cv.",
-                UserWarning,
-                stacklevel=2,
-            )
+        self._check(X, y, sample_weight)
         routed = self._route_fit(sample_weight, fit_params)
-        if _num_samples(X) == 1:
-            raise ValueError(
-                f"Found array with 1 sample(s) (shape={np.shape(X)}) while a minimum of 2 is "
-                f"required by {type(self).__name__}."
-            )
         explainer = Explainer(**{name: getattr(self, name) for name in PARAMETERS})
         estimator = clone(self.estimator)
         # What is wrong with parameters or data shows before anything is fitted.
-        self._check_response_method()
         try:
             plan = explainer.plan(
                 X, y, classifier=is_classifier(estimator), sample_weight=sample_weight
@@ -384,8 +304,23 @@ class LimeImportanceWrapper(MetaEstimatorMixin, BaseEstimator):
             [explainer.explain(X, y, kernel_width) for explainer in self._explainers]
         )
 
-    def _check_response_method(self) -> None:
-        """Refuse a method that no estimator of this class has, before it is fitted."""
+    def _check(self, X: Any, y: Any, sample_weight: Any) -> None:
+        """Refuse what cannot be fitted, before anything is."""
+        frozen = isinstance(self.estimator, FrozenEstimator)
+        if y is None and not frozen and get_tags(self.estimator).target_tags.required:
+            raise ValueError(
+                f"This {type(self).__name__} estimator requires y to be passed, "
+                "but the target y is None."
+            )
+        if sample_weight is not None:  # some estimators take negative ones in silence
+            _check_sample_weight(sample_weight, X, ensure_non_negative=True)
+        if self.scoring is not None and self.cv is None and not frozen:
+            _warn_of_training_rows()
+        if _num_samples(X) == 1:
+            raise ValueError(
+                f"Found array with 1 sample(s) (shape={np.shape(X)}) while a minimum of 2 is "
+                f"required by {type(self).__name__}."
+            )
         method, kind = self.response_method, type(self.estimator)
         if method != "auto" and not hasattr(kind, method) and not hasattr(self.estimator, method):
             raise AttributeError(f"{kind.__name__} has none of the following attributes: {method}.")
@@ -466,194 +401,8 @@ class LimeImportanceWrapper(MetaEstimatorMixin, BaseEstimator):
                 stacklevel=2,
             )
 
-    def _route_fit(self, sample_weight: Any, fit_params: dict[str, Any]) -> Bunch:
-        """What goes to the inner estimator's `fit` and to the splitter."""
-        given = dict(fit_params)
-        if sample_weight is not None:
-            given["sample_weight"] = sample_weight
-        if get_config()["enable_metadata_routing"]:
-            return process_routing(self, "fit", **given)
-        # Without routing, groups are the splitter's, as in GridSearchCV.
-        split = {"groups": given.pop("groups", None)} if self.cv is not None else {}
-        if sample_weight is not None and not has_fit_parameter(self.estimator, "sample_weight"):
-            if not isinstance(self.estimator, FrozenEstimator):
-                raise ValueError(
-                    f"Underlying estimator {type(self.estimator).__name__} does not support "
-                    "sample weights: its fit has no sample_weight. In a pipeline, pass "
-                    "<step>__sample_weight or use metadata routing."
-                )
-            del given["sample_weight"]  # nothing is fitted: they weigh the explanations only
-        return Bunch(estimator=Bunch(fit=given), splitter=Bunch(split=split))
-
-    def _ask(
-        self, method: str, params: dict[str, Any]
-    ) -> tuple[Callable[..., Any], dict[str, Any]]:
-        """A method of the fitted inner estimator, and the metadata that goes to it."""
-        check_is_fitted(self)
-        if params and get_config()["enable_metadata_routing"]:
-            params = process_routing(self, method, **params).estimator[method]
-        return getattr(self.estimator_, method), params
-
-    @available_if(_inner_has("predict"))
-    def predict(self, X: Any, **params: Any) -> Any:
-        """Predict with the inner estimator.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix, dataframe} of shape (n_samples, n_features)
-            The rows, as in `fit`.
-        **params : dict
-            Metadata for the inner estimator's method.
-
-        Returns
-        -------
-        y : ndarray of shape (n_samples,) or (n_samples, n_outputs)
-            What the inner estimator predicts.
-
-        Raises
-        ------
-        sklearn.exceptions.NotFittedError
-            If `fit` was not called.
-        """
-        method, params = self._ask("predict", params)
-        return method(X, **params)
-
-    @available_if(_inner_has("predict_proba"))
-    def predict_proba(self, X: Any, **params: Any) -> Any:
-        """Probabilities of the classes from the inner estimator.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix, dataframe} of shape (n_samples, n_features)
-            The rows, as in `fit`.
-        **params : dict
-            Metadata for the inner estimator's method.
-
-        Returns
-        -------
-        p : ndarray of shape (n_samples, n_classes), or a list of such arrays
-            Probabilities, in the order of `classes_`; a list for several outputs.
-
-        Raises
-        ------
-        sklearn.exceptions.NotFittedError
-            If `fit` was not called.
-        """
-        method, params = self._ask("predict_proba", params)
-        return method(X, **params)
-
-    @available_if(_inner_has("predict_log_proba"))
-    def predict_log_proba(self, X: Any, **params: Any) -> Any:
-        """Log-probabilities of the classes from the inner estimator.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix, dataframe} of shape (n_samples, n_features)
-            The rows, as in `fit`.
-        **params : dict
-            Metadata for the inner estimator's method.
-
-        Returns
-        -------
-        p : ndarray of shape (n_samples, n_classes), or a list of such arrays
-            Natural logarithms of the probabilities, in the order of `classes_`.
-
-        Raises
-        ------
-        sklearn.exceptions.NotFittedError
-            If `fit` was not called.
-        """
-        method, params = self._ask("predict_log_proba", params)
-        return method(X, **params)
-
-    @available_if(_inner_has("decision_function"))
-    def decision_function(self, X: Any, **params: Any) -> Any:
-        """Decision function of the inner estimator.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix, dataframe} of shape (n_samples, n_features)
-            The rows, as in `fit`.
-        **params : dict
-            Metadata for the inner estimator's method.
-
-        Returns
-        -------
-        scores : ndarray of shape (n_samples,) or (n_samples, n_classes)
-            Scores in units of the inner estimator, such as distances to a hyperplane.
-
-        Raises
-        ------
-        sklearn.exceptions.NotFittedError
-            If `fit` was not called.
-        """
-        method, params = self._ask("decision_function", params)
-        return method(X, **params)
-
-    @available_if(_inner_has("score"))
-    def score(self, X: Any, y: Any = None, **params: Any) -> Any:
-        """Score of the inner estimator.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix, dataframe} of shape (n_samples, n_features)
-            The rows, as in `fit`.
-        y : array-like of shape (n_samples,) or (n_samples, n_outputs), default=None
-            Their target.
-        **params : dict
-            Metadata for the inner estimator's method.
-
-        Returns
-        -------
-        score : float
-            Accuracy of a classifier, R^2 of a regressor, or what else the inner estimator has.
-
-        Raises
-        ------
-        sklearn.exceptions.NotFittedError
-            If `fit` was not called.
-        """
-        method, params = self._ask("score", params)
-        return method(X, y, **params)
-
-    @property
-    def classes_(self) -> Any:
-        """Class values of the fitted inner estimator."""
-        return self.estimator_.classes_
-
-    def get_metadata_routing(self) -> MetadataRouter:
-        """Where metadata goes: to the inner estimator, and to the splitter of `cv`.
-
-        Returns
-        -------
-        routing : MetadataRouter
-            The requests of the inner estimator and of the splitter.
-        """
-        router = MetadataRouter(owner=self)
-        mapping = MethodMapping().add(caller="fit", callee="fit")
-        for method in _DELEGATED:
-            mapping.add(caller=method, callee=method)
-        router.add(estimator=self.estimator, method_mapping=mapping)
-        if self.cv is not None:
-            split = MethodMapping().add(caller="fit", callee="split")
-            router.add(splitter=check_cv(self.cv), method_mapping=split)
-        return router
-
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "feature_importances_")
-
-    def __sklearn_tags__(self) -> Tags:
-        # Not array_api_support (the neighbourhood is NumPy's), transformer_tags (transform is not
-        # delegated) or FrozenEstimator's _skip_test.
-        tags = super().__sklearn_tags__()
-        inner = get_tags(self.estimator)
-        tags.estimator_type = inner.estimator_type
-        tags.classifier_tags = deepcopy(inner.classifier_tags)
-        tags.regressor_tags = deepcopy(inner.regressor_tags)
-        tags.target_tags = deepcopy(inner.target_tags)
-        tags.input_tags = deepcopy(inner.input_tags)
-        tags.non_deterministic = inner.non_deterministic
-        return tags
 
 
 class _Fold(NamedTuple):
@@ -691,3 +440,11 @@ def _has_weight(i: int, train: NDArray[np.float64], test: NDArray[np.float64]) -
         stacklevel=2,
     )
     return False
+
+
+def _warn_of_training_rows() -> None:
+    warnings.warn(
+        "Rows that the model was fitted to make useless columns look useful to a score: pass cv.",
+        UserWarning,
+        stacklevel=3,
+    )

@@ -25,7 +25,7 @@ class HigherOrderWarning(UserWarning):
 
     See Also
     --------
-    Explanations.variance_shares : Main effects, pairs, higher orders and the rest.
+    Explanations.interactions : Shares of main effects, pairs, higher orders and the rest.
 
     Examples
     --------

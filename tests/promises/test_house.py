@@ -14,9 +14,11 @@ STEPS = (
     {"__init__", "__main__"},
     {"_cli"},
     {"_display", "_wrapper", "_importance"},
+    {"_delegation"},
     {"_explainer"},
     {"_importances"},
     {"_engines", "_explanations", "_stability"},
+    {"_rows"},
     {"_interactions"},
     {"_views", "_neighborhood"},
     {"_anova", "_statistics", "_tables", "_model"},
@@ -57,3 +59,13 @@ def test_files_of_a_room_do_not_import_in_circles():
     while leaves := {name for name, targets in edges.items() if not targets & edges.keys()}:
         edges = {name: targets for name, targets in edges.items() if name not in leaves}
     assert not edges
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_files_and_functions_are_short(path):
+    text = path.read_text(encoding="utf-8")
+    assert len(text.splitlines()) <= 450
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.FunctionDef):
+            start = node.body[0].end_lineno if ast.get_docstring(node) else node.lineno
+            assert node.end_lineno - start <= 60, node.name

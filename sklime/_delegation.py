@@ -1,0 +1,261 @@
+"""What the wrapper hands on to its inner estimator: answers, metadata and tags."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from copy import deepcopy
+from functools import wraps
+from inspect import signature
+from types import MethodType
+from typing import Any, Generic, TypeVar
+
+from sklearn import get_config
+from sklearn.base import _fit_context
+from sklearn.frozen import FrozenEstimator
+from sklearn.model_selection import check_cv
+from sklearn.utils import Bunch, Tags, get_tags
+from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.validation import check_is_fitted, has_fit_parameter
+
+_T = TypeVar("_T")
+
+_DELEGATED = ("predict", "predict_proba", "predict_log_proba", "decision_function", "score")
+
+
+def inner_has(method: str) -> Callable[[Any], bool]:
+    """Whether the inner estimator has a method; its own AttributeError says why not."""
+
+    def check(self: Any) -> bool:
+        getattr(getattr(self, "estimator_", self.estimator), method)
+        return True
+
+    return check
+
+
+class MirrorsSampleWeight(Generic[_T]):
+    """A `fit` whose signature has `sample_weight` if and only if the inner estimator's has.
+
+    scikit-learn decides by the signature: AdaBoost refuses an estimator without the parameter,
+    Bagging then draws rows instead. The wrapper must make them decide as for the inner estimator.
+    """
+
+    def __init__(self, fit: Callable[..., _T]) -> None:
+        self._fit = fit
+
+    def __get__(self, instance: Any, owner: type | None = None) -> Callable[..., _T]:
+        if instance is None:
+            return self._fit
+        bound = MethodType(self._fit, instance)
+        if has_fit_parameter(instance.estimator, "sample_weight"):
+            return bound
+
+        @wraps(bound)
+        def fit(X: Any, y: Any = None, **fit_params: Any) -> Any:
+            return bound(X, y, **fit_params)
+
+        parameters = dict(signature(bound).parameters)
+        del parameters["sample_weight"]
+        fit.__signature__ = signature(bound).replace(  # type: ignore[attr-defined]
+            parameters=list(parameters.values())
+        )
+        return fit
+
+
+def validated_fit(fit: Callable[..., _T]) -> MirrorsSampleWeight[_T]:
+    """Check parameters before a `fit`, whose signature is that of the inner estimator's."""
+    return MirrorsSampleWeight(_fit_context(prefer_skip_nested_validation=False)(fit))
+
+
+class Delegates:
+    """Methods of a meta-estimator that are those of its inner estimator."""
+
+    estimator: Any
+    estimator_: Any
+    cv: Any
+
+    def _route_fit(self, sample_weight: Any, fit_params: dict[str, Any]) -> Bunch:
+        """What goes to the inner estimator's `fit` and to the splitter."""
+        given = dict(fit_params)
+        if sample_weight is not None:
+            given["sample_weight"] = sample_weight
+        if get_config()["enable_metadata_routing"]:
+            return process_routing(self, "fit", **given)
+        # Without routing, groups are the splitter's, as in GridSearchCV.
+        split = {"groups": given.pop("groups", None)} if self.cv is not None else {}
+        if sample_weight is not None and not has_fit_parameter(self.estimator, "sample_weight"):
+            if not isinstance(self.estimator, FrozenEstimator):
+                raise ValueError(
+                    f"Underlying estimator {type(self.estimator).__name__} does not support "
+                    "sample weights: its fit has no sample_weight. In a pipeline, pass "
+                    "<step>__sample_weight or use metadata routing."
+                )
+            del given["sample_weight"]  # nothing is fitted: they weigh the explanations only
+        return Bunch(estimator=Bunch(fit=given), splitter=Bunch(split=split))
+
+    def _ask(
+        self, method: str, params: dict[str, Any]
+    ) -> tuple[Callable[..., Any], dict[str, Any]]:
+        """A method of the fitted inner estimator, and the metadata that goes to it."""
+        check_is_fitted(self)
+        if params and get_config()["enable_metadata_routing"]:
+            params = process_routing(self, method, **params).estimator[method]
+        return getattr(self.estimator_, method), params
+
+    @available_if(inner_has("predict"))
+    def predict(self, X: Any, **params: Any) -> Any:
+        """Predict with the inner estimator.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, dataframe} of shape (n_samples, n_features)
+            The rows, as in `fit`.
+        **params : dict
+            Metadata for the inner estimator's method.
+
+        Returns
+        -------
+        y : ndarray of shape (n_samples,) or (n_samples, n_outputs)
+            What the inner estimator predicts.
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError
+            If `fit` was not called.
+        """
+        method, params = self._ask("predict", params)
+        return method(X, **params)
+
+    @available_if(inner_has("predict_proba"))
+    def predict_proba(self, X: Any, **params: Any) -> Any:
+        """Probabilities of the classes from the inner estimator.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, dataframe} of shape (n_samples, n_features)
+            The rows, as in `fit`.
+        **params : dict
+            Metadata for the inner estimator's method.
+
+        Returns
+        -------
+        p : ndarray of shape (n_samples, n_classes), or a list of such arrays
+            Probabilities, in the order of `classes_`; a list for several outputs.
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError
+            If `fit` was not called.
+        """
+        method, params = self._ask("predict_proba", params)
+        return method(X, **params)
+
+    @available_if(inner_has("predict_log_proba"))
+    def predict_log_proba(self, X: Any, **params: Any) -> Any:
+        """Log-probabilities of the classes from the inner estimator.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, dataframe} of shape (n_samples, n_features)
+            The rows, as in `fit`.
+        **params : dict
+            Metadata for the inner estimator's method.
+
+        Returns
+        -------
+        p : ndarray of shape (n_samples, n_classes), or a list of such arrays
+            Natural logarithms of the probabilities, in the order of `classes_`.
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError
+            If `fit` was not called.
+        """
+        method, params = self._ask("predict_log_proba", params)
+        return method(X, **params)
+
+    @available_if(inner_has("decision_function"))
+    def decision_function(self, X: Any, **params: Any) -> Any:
+        """Decision function of the inner estimator.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, dataframe} of shape (n_samples, n_features)
+            The rows, as in `fit`.
+        **params : dict
+            Metadata for the inner estimator's method.
+
+        Returns
+        -------
+        scores : ndarray of shape (n_samples,) or (n_samples, n_classes)
+            Scores in units of the inner estimator, such as distances to a hyperplane.
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError
+            If `fit` was not called.
+        """
+        method, params = self._ask("decision_function", params)
+        return method(X, **params)
+
+    @available_if(inner_has("score"))
+    def score(self, X: Any, y: Any = None, **params: Any) -> Any:
+        """Score of the inner estimator.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, dataframe} of shape (n_samples, n_features)
+            The rows, as in `fit`.
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs), default=None
+            Their target.
+        **params : dict
+            Metadata for the inner estimator's method.
+
+        Returns
+        -------
+        score : float
+            Accuracy of a classifier, R^2 of a regressor, or what else the inner estimator has.
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError
+            If `fit` was not called.
+        """
+        method, params = self._ask("score", params)
+        return method(X, y, **params)
+
+    @property
+    def classes_(self) -> Any:
+        """Class values of the fitted inner estimator."""
+        return self.estimator_.classes_
+
+    def get_metadata_routing(self) -> MetadataRouter:
+        """Where metadata goes: to the inner estimator, and to the splitter of `cv`.
+
+        Returns
+        -------
+        routing : MetadataRouter
+            The requests of the inner estimator and of the splitter.
+        """
+        router = MetadataRouter(owner=self)
+        mapping = MethodMapping().add(caller="fit", callee="fit")
+        for method in _DELEGATED:
+            mapping.add(caller=method, callee=method)
+        router.add(estimator=self.estimator, method_mapping=mapping)
+        if self.cv is not None:
+            split = MethodMapping().add(caller="fit", callee="split")
+            router.add(splitter=check_cv(self.cv), method_mapping=split)
+        return router
+
+    def __sklearn_tags__(self) -> Tags:
+        # Not array_api_support (the neighbourhood is NumPy's), transformer_tags (transform is not
+        # delegated) or FrozenEstimator's _skip_test.
+        tags = super().__sklearn_tags__()  # type: ignore[misc]
+        inner = get_tags(self.estimator)
+        tags.estimator_type = inner.estimator_type
+        tags.classifier_tags = deepcopy(inner.classifier_tags)
+        tags.regressor_tags = deepcopy(inner.regressor_tags)
+        tags.target_tags = deepcopy(inner.target_tags)
+        tags.input_tags = deepcopy(inner.input_tags)
+        tags.non_deterministic = inner.non_deterministic
+        return tags
