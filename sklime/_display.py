@@ -410,11 +410,14 @@ def _final_wrapper(estimator: Any) -> Any:
 
 
 def _explained(explanations: Explanations, aggregation: Any, labels: Any) -> dict[str, Any]:
-    """What a display shows of explained rows."""
+    """What a display shows of explained rows; of a score, what it gains."""
+    scored = explanations.coefficients is not None
+    name = "gain of the score" if scored else pictures.measure(explanations, aggregation)
+    aggregation = None if scored else aggregation
     return {
         "importances": explanations.importances(aggregation, labels),
         "intervals": explanations.estimate(aggregation, labels).confint(),
-        "name": pictures.measure(explanations, aggregation),
+        "name": name,
         "feature_names": explanations.feature_names,
         "explanations": explanations,
         "aggregation": aggregation,

@@ -19,7 +19,7 @@ from ._anova.effects import variance_split
 from ._engines import ENGINES, Engine, Reader, explain_rows
 from ._engines.pooled import PooledReader
 from ._explanations import Explanations
-from ._model.loss import Derived, only, score_coefficients, score_response
+from ._model.loss import SCORINGS, Derived, only, score_coefficients, score_response
 from ._model.progress import progress
 from ._model.response import Response, choose_response, class_values, estimator_type
 from ._neighborhood.bins import Bins
@@ -232,6 +232,12 @@ class Explainer:
             )
         if self.scoring is None:
             return
+        if self.scoring not in ("auto", *SCORINGS):
+            raise ValueError(
+                f"The 'scoring' parameter must be 'auto' or one of {SCORINGS}: of other scores a "
+                "row's part is no sum over a few functions of the model's answer. "
+                f"Got {self.scoring!r} instead."
+            )
         if y is None:
             raise ValueError("The 'y' parameter must be given for a scoring. Got None instead.")
         if not (isinstance(self.labels, str) and self.labels == "all"):

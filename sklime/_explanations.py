@@ -396,6 +396,7 @@ class Explanations(Rows):
         estimate = self.estimate()
         low, high = estimate.confint().T
         title = f"LIME {self.values}: mean size over the rows"
+        title = title if self.coefficients is None else "What the score gains by each column"
         return ranking(
             title,
             self.feature_names,

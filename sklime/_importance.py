@@ -19,7 +19,6 @@ from ._engines import ENGINES
 from ._explainer import Explainer, kept_labels
 from ._explanations import Explanations
 from ._importances import Importances
-from ._model.loss import SCORINGS
 from ._model.response import RESPONSE_METHODS
 from ._neighborhood.columns import DISCRETIZERS
 from ._statistics.aggregations import AGGREGATIONS
@@ -27,7 +26,7 @@ from ._statistics.estimates import Estimate
 
 # Parameters that LimeImportanceWrapper and lime_importance have in common.
 PARAMETERS: dict[str, list[Any]] = {
-    "scoring": [StrOptions({"auto", *SCORINGS}), None],
+    "scoring": [str, None],
     "max_samples": [
         StrOptions({"auto"}),
         Interval(Integral, 1, None, closed="left"),

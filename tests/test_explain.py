@@ -211,6 +211,7 @@ def test_nothing_of_the_table_is_kept_where_that_is_not_wanted():
         ({"model_regressor": Ridge()}, "'model_regressor' parameter must be None"),
         ({"response_method": "predict_proba"}, "has none of the following attributes"),
         ({"scoring": "auto", "labels": [1], "cv": 2}, "'labels' parameter must be 'all'"),
+        ({"scoring": "r2", "cv": 2}, "'scoring' parameter must be 'auto' or one of .*no sum over"),
     ],
 )
 def test_mistakes_are_found_before_anything_is_fitted(table, params, message):

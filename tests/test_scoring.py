@@ -16,7 +16,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.svm import LinearSVC
 from sklearn.tree import DecisionTreeRegressor
 
-from sklime import LimeImportanceWrapper, lime_importance
+from sklime import LimeImportanceDisplay, LimeImportanceWrapper, lime_importance
 from sklime._model.loss import SCORINGS, score_coefficients, score_response
 from sklime._model.response import choose_response
 
@@ -227,3 +227,20 @@ def test_a_score_that_does_not_fit_the_model_is_named(model, scoring):
     X, y = load_iris(return_X_y=True)
     with pytest.raises(ValueError, match=f"'scoring' parameter must fit .* Got '{scoring}'"):
         lime_importance(model.fit(X, y), X, y, scoring=scoring)
+
+
+def test_groups_and_displays_have_the_gains():
+    X, y = load_iris(return_X_y=True)
+    model = GaussianNB().fit(X, y)
+    importances = lime_importance(model, X, y, scoring="auto", num_samples=512, random_state=0)
+    explanations = importances.explanations
+    groups = explanations.group_importances({"petal": [2, 3], "one": [0]})
+    assert groups["petal"] == pytest.approx(importances.gains[2:].sum())
+    assert groups["one"] == pytest.approx(importances.gains[0])
+    assert_allclose(explanations.magnitudes().mean(axis=0), importances.gains)
+    display = LimeImportanceDisplay.from_explanations(explanations)
+    assert_allclose(display.importances, importances.gains)
+    assert "gain" in display.ax_.get_xlabel() + display.ax_.get_title(loc="left")
+    frame = importances.to_frame()
+    assert frame["pvalue"].iloc[0] == importances.pvalues[importances.gains.argmax()]
+    assert (frame["told"] == ((frame["low"] > 0) | (frame["high"] < 0))).all()
