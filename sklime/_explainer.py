@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -156,37 +156,47 @@ class Explainer:
         self._warn(explanations, main_shares)
         return explanations
 
-    def plan(
+    def plan(self, X: Any, y: Any, **given: Any) -> Plan:
+        """Choose rows of X and make their neighbourhood, see :meth:`plans`."""
+        return self.plans(X, y, [(None, self.random_state)], **given)[0]
+
+    def plans(
         self,
         X: Any,
         y: Any,
+        folds: Sequence[tuple[NDArray[np.intp] | None, Any]],
         *,
         classifier: bool,
         training_data: Any = None,
         sample_weight: ArrayLike | None = None,
-        candidates: NDArray[np.intp] | None = None,
-    ) -> Plan:
-        """Choose rows and make their neighbourhood; mistakes in what is given show here.
+    ) -> list[Plan]:
+        """Choose rows of each fold; mistakes in what is given show here.
 
-        `candidates` are the positions of the rows that may be explained (a fold's held-out rows).
+        A fold is the positions of the rows that may be explained, all if it is None, and a random
+        state. All folds have one neighbourhood, so that their bins are the same.
         """
         self._check(y)
-        rng = check_random_state(self.random_state)
-        seed = int(rng.randint(np.iinfo(np.int32).max))  # first: the rows explained change no draw
         table = Table(X)
         training_table = table if training_data is None else Table(training_data)
         check_consistent_length(table.native, y)
         check_table(table, feature_names(training_table))
         weight = row_weights(sample_weight, X)
-        candidates = np.arange(table.n_rows) if candidates is None else candidates
-        if weight is not None:
-            candidates = candidates[weight[candidates] > 0]
         most = ENGINES[self.engine].MAX_SAMPLES if self.max_samples == "auto" else self.max_samples
         stratify = y if classifier and y is not None and np.asarray(y).ndim == 1 else None
-        rows = choose_rows(candidates, most, stratify, rng)
+        chosen = []
+        for candidates, random_state in folds:
+            rng = check_random_state(random_state)
+            seed = int(rng.randint(np.iinfo(np.int32).max))  # first: rows explained change no draw
+            candidates = np.arange(table.n_rows) if candidates is None else candidates
+            if weight is not None:
+                candidates = candidates[weight[candidates] > 0]
+            population = len(candidates) if weight is None else weight[candidates].sum()
+            rows = choose_rows(candidates, most, stratify, rng)
+            chosen.append((rows, weight, float(population), seed))
+        every = np.unique(np.concatenate([rows for rows, *_ in chosen]))
         neighborhood = make_neighborhood(
             training_table,
-            Table(table.take(rows)),
+            Table(table.take(every)),
             weight if training_data is None else None,
             y,
             classifier=classifier,
@@ -194,8 +204,7 @@ class Explainer:
             discretizer=self.discretizer,
             n_samples=self._first_samples(),
         )
-        population = len(candidates) if weight is None else weight[candidates].sum()
-        return Plan(table, neighborhood, rows, weight, float(population), seed)
+        return [Plan(table, neighborhood, *fold) for fold in chosen]
 
     def explain(
         self, X: Any, y: Any = None, kernel_width: float | str | None = None

@@ -30,11 +30,11 @@ from sklearn.utils.validation import (
 
 from ._delegation import Delegates, validated_fit
 from ._engines import over_workers
-from ._explainer import Explainer, kept_labels
+from ._explainer import Explainer, Plan, kept_labels
 from ._explanations import Explanations
 from ._importance import PARAMETERS, summary
 from ._model.response import class_values
-from ._neighborhood.rows import row_weights
+from ._neighborhood.rows import has_weight, row_weights
 from ._statistics.estimates import mean_estimate
 from ._tables.table import Table
 
@@ -342,24 +342,27 @@ class LimeImportanceWrapper(Delegates, MetaEstimatorMixin, BaseEstimator):
         splits = list(cv.split(X, y, **routed.splitter.split))
         seeds = check_random_state(self.random_state).randint(2**31 - 1, size=len(splits))
         weight = row_weights(sample_weight, X)
+        kept = [
+            (train, test, int(seed))
+            for i, ((train, test), seed) in enumerate(zip(splits, seeds, strict=True))
+            if weight is None or has_weight(i, weight[train], weight[test])
+        ]
+        if not kept:
+            raise ValueError("No fold of cv has rows of weight above 0 to fit and to explain.")
+        plans = explainer.plans(
+            X,
+            y,
+            [(np.asarray(test), seed) for _, test, seed in kept],
+            classifier=is_classifier(estimator),
+            sample_weight=sample_weight,
+        )
+        alone, fit_params = replace(explainer, n_jobs=1), routed.estimator.fit
         jobs = [
             partial(
-                _fit_and_explain,
-                clone(self.estimator),
-                replace(explainer, random_state=int(seed), n_jobs=1),
-                X,
-                y,
-                routed.estimator.fit,
-                train,
-                classes=classes,
-                sample_weight=sample_weight,
-                candidates=test,
+                _fit_and_explain, clone(self.estimator), alone, X, y, fit_params, *fold, classes
             )
-            for i, ((train, test), seed) in enumerate(zip(splits, seeds, strict=True))
-            if weight is None or _has_weight(i, weight[train], weight[test])
+            for fold in zip((train for train, *_ in kept), plans, strict=True)
         ]
-        if not jobs:
-            raise ValueError("No fold of cv has rows of weight above 0 to fit and to explain.")
         return over_workers(self.n_jobs, jobs)
 
     def _keep(self, estimator: Any, X: Any, folds: list[_Fold]) -> None:
@@ -420,26 +423,16 @@ def _fit_and_explain(
     y: Any,
     fit_params: dict[str, Any],
     train: NDArray[np.intp],
-    **rows: Any,
+    plan: Plan,
+    classes: Any,
 ) -> _Fold:
     """Fit an estimator to the training rows of a fold and explain its held-out ones."""
     X_train = Table(X).take(train)  # in the format of X, a COO matrix included
     y_train = None if y is None else _safe_indexing(y, train)
     estimator.fit(X_train, y_train, **_check_method_params(X, fit_params, indices=train))
-    return _Fold(estimator, explainer, explainer.fit_explain(estimator, X, y, **rows))
-
-
-def _has_weight(i: int, train: NDArray[np.float64], test: NDArray[np.float64]) -> bool:
-    """Whether a fold has rows to fit and to explain; it is named if not."""
-    if train.any() and test.any():
-        return True
-    warnings.warn(
-        f"Fold {i} of cv is left out: it has no {'held-out' if train.any() else 'training'} row of "
-        "weight above 0.",
-        UserWarning,
-        stacklevel=2,
-    )
-    return False
+    explainer = replace(explainer)  # threads would share it
+    explanations = explainer.fit_explain(estimator, X, y, plan, classes=classes)
+    return _Fold(estimator, explainer, explanations)
 
 
 def _warn_of_training_rows() -> None:

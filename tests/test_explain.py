@@ -79,6 +79,24 @@ def test_rows_are_explained_by_the_mean_of_the_folds_models(table):
     assert len(found.effects) == 3
 
 
+def test_folds_have_the_same_bins_of_many_levels():
+    rng = np.random.default_rng(0)
+    effect = rng.normal(size=3000)
+    X = pd.DataFrame({"who": pd.Categorical(np.arange(3000)), "x": rng.normal(size=3000)})
+
+    class Known(Counting):
+        def predict(self, X):
+            return effect[X["who"].to_numpy().astype(int)] + X["x"].to_numpy()
+
+    wrapper = wrap(Known(), X, y=effect, cv=3, num_samples=8192)
+    explanations = wrapper.explanations_
+    chosen = effect[explanations.sample_indices]
+    found = explanations.contributions[:, 0, 0]
+    assert np.corrcoef(found, chosen)[0, 1] > 0.9
+    again = wrapper.explain(X.iloc[explanations.sample_indices[:20]])
+    assert_array_equal(again.codes, explanations.codes[:20])
+
+
 def test_other_columns_are_refused(table):
     wrapper = wrap(Ridge(), table)
     with pytest.raises(ValueError, match="X has 4 features, but the training table has 5"):

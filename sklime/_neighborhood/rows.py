@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import numpy as np
@@ -49,6 +50,19 @@ def row_weights(sample_weight: ArrayLike | None, X: Any) -> NDArray[np.float64] 
     if not weight.any():
         raise ValueError("Sample weights must contain at least one non-zero number.")
     return weight
+
+
+def has_weight(i: int, train: NDArray[np.float64], test: NDArray[np.float64]) -> bool:
+    """Whether a fold has rows to fit and to explain; it is named if not."""
+    if train.any() and test.any():
+        return True
+    warnings.warn(
+        f"Fold {i} of cv is left out: it has no {'held-out' if train.any() else 'training'} row of "
+        "weight above 0.",
+        UserWarning,
+        stacklevel=2,
+    )
+    return False
 
 
 def make_neighborhood(
