@@ -44,7 +44,8 @@ class LimeImportanceWrapper(Delegates, MetaEstimatorMixin, BaseEstimator):
 
     Fits the inner estimator, explains rows of the training table (or each fold's held-out rows) by
     LIME, and aggregates the weights to one importance for each column. Predicts as the inner
-    estimator does, and so takes its place in SelectFromModel, RFE, searches and pipelines.
+    estimator does, and so takes its place in SelectFromModel, RFE, searches and pipelines. Four
+    parameters matter first: `cv`, `scoring`, `kernel_width` and `random_state`.
 
     Parameters
     ----------
@@ -114,7 +115,8 @@ class LimeImportanceWrapper(Delegates, MetaEstimatorMixin, BaseEstimator):
         1 shows a progress bar.
     keep_explanations : bool, default=True
         False keeps importances, errors and names only: nothing of the table but what the inner
-        estimator has of it, and :meth:`explain` does not work.
+        estimator has of it, and :meth:`explain` does not work. Else the rows explained are kept,
+        and by engines "local" and "lime" the training table.
 
     Attributes
     ----------
@@ -124,8 +126,8 @@ class LimeImportanceWrapper(Delegates, MetaEstimatorMixin, BaseEstimator):
         Importances, in units of the response; with `cv`, the mean over folds. With `scoring`, what
         the score gains by each column over all rows explained, 0 where it loses.
     feature_importances_sem_ : ndarray of shape (n_features,)
-        Standard error of the importances, from the neighbourhood (which engine "lime" cannot tell)
-        and the rows explained.
+        Standard error of the importances: of measurement, which more samples cure (engine "lime"
+        cannot tell it), and of the choice of rows, which more rows cure.
     importances_ : Importances
         The same with intervals, as a table, and more; what :func:`lime_importance` returns.
     pvalues_ : ndarray of shape (n_features,)
