@@ -140,17 +140,24 @@ def _interaction_variance(
     """Variance under each row's kernel that an interaction has beyond main effects, (n, K)."""
     every = range(len(margins))
     variance = np.zeros((len(cells[0]), square.shape[-1]))
+    means: dict[Columns, Floats] = {(): square}
     for free in _subsets(every, least=2):
         for held in _subsets(free):
-            mean = square
-            for i in reversed(free):
-                if i not in held:
-                    mean = np.tensordot(margins[i], mean, axes=(0, i))
+            mean = _averaged(means, margins, tuple(i for i in free if i not in held))
             at = tuple(cells[i] for i in every if i in held or i not in free)
             fixed = [np.square(holds[i]) for i in every if i not in free]
             factors = [1 - holds[i] for i in free] + [holds[i] for i in held] + fixed
             variance += _product(factors) * mean[at]
     return variance
+
+
+def _averaged(means: dict[Columns, Floats], margins: Sequence[Floats], axes: Columns) -> Floats:
+    """A table averaged over some axes; `means` holds those of earlier calls."""
+    if axes not in means:
+        # From the last axis on, so that the numbers of those before it stay.
+        later = _averaged(means, margins, axes[1:])
+        means[axes] = np.tensordot(margins[axes[0]], later, axes=(0, axes[0]))
+    return means[axes]
 
 
 def _subsets(items: Sequence[int], least: int = 0) -> Iterator[Columns]:
