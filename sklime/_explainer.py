@@ -18,6 +18,7 @@ from sklearn.utils.validation import check_consistent_length
 from ._anova.effects import variance_split
 from ._engines import ENGINES, Engine, Reader, explain_rows
 from ._engines.pooled import PooledReader
+from ._engines.samples import HIGHER_ORDERS, Samples
 from ._explanations import Explanations
 from ._model.loss import SCORINGS, Derived, only, score_coefficients, score_response
 from ._model.progress import progress
@@ -45,15 +46,8 @@ _WIDE = 0.25
 # Rows whose weights are worked on together, so that what is made of them is small.
 _ROWS = 256
 
-# More than this share of the variance in higher orders, and pairs do not tell the model.
-HIGHER_ORDERS = 0.25
-
 # With fewer samples both shares are mostly noise.
 _ENOUGH_SAMPLES = 1024
-
-# Fewer samples do not know their own error, so that `tol` starts here; and where it ends.
-LEAST_GROWING = 128
-MOST_SAMPLES = 2**17
 
 
 @dataclass(frozen=True)
@@ -132,7 +126,8 @@ class Explainer:
         if isinstance(self.response_, Derived):
             predictions = self.response_.transform(predictions)
         self.bins_, self.feature_names_ = neighborhood.bins, feature_names(table)
-        self.num_samples_, engine = self._first_samples(), ENGINES[self.engine]
+        engine, samples = ENGINES[self.engine], self._samples(table)
+        self.num_samples_ = samples.first(self.bins_)
         n_predicted = self.num_samples_ * (len(plan.rows) if engine.ASKS_TO_EXPLAIN else 1)
         # A bar cannot follow the predictions of other processes.
         alone = not engine.ASKS_TO_EXPLAIN or effective_n_jobs(self.n_jobs) == 1
@@ -151,7 +146,7 @@ class Explainer:
                 sample_weight=None if plan.weight is None else plan.weight[plan.rows],
                 population=plan.population,
             )
-            explanations, main_shares = self._explain_until(sampler, read)
+            explanations, main_shares = self._explain_until(sampler, read, samples)
         self.reader_ = sampler.reader
         self._warn(explanations, main_shares)
         return explanations
@@ -202,7 +197,7 @@ class Explainer:
             classifier=classifier,
             categorical_features=self.categorical_features,
             discretizer=self.discretizer,
-            n_samples=self._first_samples(),
+            n_samples=self._samples(table).first(),
         )
         return [Plan(table, neighborhood, *fold) for fold in chosen]
 
@@ -271,27 +266,33 @@ class Explainer:
         """A score's gains have but one."""
         return self.aggregation if self.scoring is None else None
 
-    def _first_samples(self) -> int:
-        """Samples to begin with."""
-        given = self.num_samples
-        n_samples = ENGINES[self.engine].NUM_SAMPLES if isinstance(given, str) else int(given)
-        return n_samples if self.tol is None else max(n_samples, LEAST_GROWING)
+    def _samples(self, table: Table) -> Samples:
+        """How many rows to ask about."""
+        engine = ENGINES[self.engine]
+        given = None if self.num_samples == "auto" else int(self.num_samples)
+        # Chance, not the pool, limits what a score tells.
+        follows = not engine.ASKS_TO_EXPLAIN and self.scoring is None
+        cells = table.n_rows * table.n_columns
+        return Samples(given, engine.NUM_SAMPLES, self.tol, cells if follows else None)
 
     def _explain_until(
-        self, sampler: Engine, read: Callable[..., Any]
+        self, sampler: Engine, read: Callable[..., Any], samples: Samples
     ) -> tuple[Explanations, NDArray[np.float64]]:
-        """Explain with twice the samples, until the error is as small as asked for."""
+        """Explain with more samples, until the error is as small as asked for."""
         while True:
             explanations, main_shares = read(sampler.reader)
-            if self.tol is None:
+            if not samples.grow:
                 break
             error = explanations._relative_error(self._aggregation(), kept_labels(self.labels))
-            if error <= self.tol:
+            higher = [variance_split(effects)[2] for effects in explanations.effects]
+            wanted = samples.wanted(self.num_samples_, error, higher)
+            if wanted <= self.num_samples_:
                 break
-            if 2 * self.num_samples_ > MOST_SAMPLES:
-                _warn_of_no_convergence(self.num_samples_, error, self.tol)
+            if 2 * self.num_samples_ > samples.most:
+                if self.tol is not None:
+                    _warn_of_no_convergence(self.num_samples_, error, self.tol)
                 break
-            self.num_samples_ *= 2
+            self.num_samples_ = min(wanted, samples.most)
             sampler.grow(self.num_samples_)
         return explanations, main_shares
 
@@ -342,7 +343,8 @@ class Explainer:
             return
         for effects in explanations.effects:
             main_shares, _, higher, _ = variance_split(effects)
-            _warn_of_higher_orders(higher)
+            if len(self.feature_names_) > 2:
+                _warn_of_higher_orders(higher - 2 * effects.error)
         if _holds(explanations.bins, explanations.kernel_width) < _WIDE:
             _warn_of_low_fidelity(main_shares)
 
@@ -386,8 +388,8 @@ def _warn_of_higher_orders(shares: NDArray[np.float64]) -> None:
     known = shares[np.isfinite(shares)]
     if known.size and known.mean() > HIGHER_ORDERS:
         warnings.warn(
-            f"Interactions of three columns or more are {known.mean():.0%} of the response's "
-            "variance, and weights by engine='pooled' leave them out. engine='local' sees them.",
+            f"Interactions of three columns or more are at least {known.mean():.0%} of the "
+            "response's variance, and engine='pooled' leaves them out. engine='local' sees them.",
             HigherOrderWarning,
             stacklevel=2,
         )

@@ -93,7 +93,7 @@ class Explanations(Rows):
     >>> model = LogisticRegression(max_iter=1000).fit(X, y)
     >>> explanations = lime_importance(model, X, random_state=0).explanations
     >>> explanations
-    <Explanations of 150 rows: 4 features, 3 outputs, engine 'pooled', 8192 samples>
+    <Explanations of 150 rows: 4 features, 3 outputs, engine 'pooled', 2048 samples>
     >>> explanations[:2].weights.shape
     (2, 4, 3)
     >>> explanations.class_importances().argmax(axis=1).tolist()

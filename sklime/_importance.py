@@ -83,7 +83,7 @@ def lime_importance(
     categorical_features: Any = "from_dtype",
     discretizer: str | int = "quartile",
     num_samples: str | int = "auto",
-    kernel_width: float | str = "lime",
+    kernel_width: float | str = 0.4,
     model_regressor: Any = None,
     num_features: int | None = None,
     values: str = "contributions",
@@ -138,11 +138,16 @@ def lime_importance(
         ("entropy", lime's). An int is a number of equally frequent bins. Missing values are a bin
         of their own.
     num_samples : "auto" or int, default="auto"
-        Rows that the model predicts: in all for the engine "pooled" (8192), for each explained row
-        for "local" (1024) and "lime" (5000). Best at a power of two.
-    kernel_width : float or "lime", default="lime"
-        Width of the kernel over the number of columns outside the row's own bins. "lime" is
-        ``0.75 * sqrt(n_features)``, which is so wide that interactions are hardly seen.
+        Rows that the model predicts: in all for the engine "pooled", for each explained row for
+        "local" (1024) and "lime" (5000). "auto" lets a pool follow the table: 8192 rows, or more
+        (up to 2^17) until the largest standard error is at most 0.05 of the range of the
+        importances, for columns of many levels, and while weak pairs may hide; but never more than
+        ``permutation_importance(n_repeats=5)`` would ask. Best at a power of two.
+    kernel_width : float or "lime", default=0.4
+        Width of the kernel over the number of columns outside the row's own bins. A narrow one
+        sees interactions; at 0.557 the contributions to a model without interactions of three
+        columns are Shapley values. "lime" is lime's ``0.75 * sqrt(n_features)``, which is so wide
+        that interactions are hardly seen.
     model_regressor : estimator, default=None
         With engine "lime": lime's linear model, with `sample_weight` and `coef_`; None is
         ``Ridge(alpha=1)``. Other engines need none.

@@ -77,9 +77,17 @@ def test_every_form_declares_the_same_columns(engine):
 def test_codes_declared_categorical_have_a_weight_for_each_level():
     X, _ = coded()
     result = lime_importance(
-        Truth(), X, categorical_features=[1, 3], values="weights", max_samples=None, random_state=0
+        Truth(),
+        X,
+        categorical_features=[1, 3],
+        values="weights",
+        max_samples=None,
+        num_samples=8192,
+        random_state=0,
     )
-    in_bins = lime_importance(Truth(), X, values="weights", max_samples=None, random_state=0)
+    in_bins = lime_importance(
+        Truth(), X, values="weights", max_samples=None, num_samples=8192, random_state=0
+    )
     code = X[:, 1].astype(int)
     quartiles = np.quantile(code, [0.25, 0.5, 0.75], method="inverted_cdf")
     for explained, groups in ((result, code), (in_bins, np.searchsorted(quartiles, code))):

@@ -44,7 +44,9 @@ def xor(X):
 
 
 def explain(function, X, **params):
-    return lime_importance(Function(function), X, **{"random_state": 0, **params})
+    return lime_importance(
+        Function(function), X, **{"random_state": 0, "kernel_width": "lime", **params}
+    )
 
 
 # -- R^2
@@ -207,7 +209,7 @@ def test_a_fitted_model_of_exclusive_or_is_not_seen():
     X = normal(6)
     model = HistGradientBoostingRegressor(random_state=0).fit(X, xor(X))
     with pytest.warns(LowFidelityWarning):
-        LimeImportanceWrapper(FrozenEstimator(model), random_state=0).fit(X)
+        LimeImportanceWrapper(FrozenEstimator(model), kernel_width="lime", random_state=0).fit(X)
 
 
 def test_the_remedy_that_the_warning_names_is_one():
@@ -246,14 +248,16 @@ def test_the_warning_comes_once_for_a_growing_pool():
 
 def test_the_warning_comes_for_each_fold_that_it_is_true_of():
     X = normal(5)
-    wrapper = LimeImportanceWrapper(FrozenEstimator(Function(xor)), cv=3, random_state=0)
+    wrapper = LimeImportanceWrapper(
+        FrozenEstimator(Function(xor)), kernel_width="lime", cv=3, random_state=0
+    )
     with pytest.warns(LowFidelityWarning) as record:
         wrapper.fit(X)
     assert len(record) == 3
 
 
 def test_the_warning_can_be_filtered_by_its_class(monkeypatch):
-    monkeypatch.setattr("sklime._explainer.MOST_SAMPLES", 64)
+    monkeypatch.setattr("sklime._engines.samples.MOST_SAMPLES", 64)
     assert issubclass(LowFidelityWarning, UserWarning)
     X = normal()
     with warnings.catch_warnings(record=True) as record:

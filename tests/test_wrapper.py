@@ -276,7 +276,7 @@ def test_documented_attributes_are_set_and_no_others(cv):
 
 def test_defaults_are_immutable():
     for parameter in inspect.signature(LimeImportanceWrapper).parameters.values():
-        assert isinstance(parameter.default, (str, int, type(None), type))
+        assert isinstance(parameter.default, (str, int, float, type(None), type))
 
 
 def test_fit_leaves_parameters_alone():

@@ -16,10 +16,10 @@ from sklearn.utils import gen_batches
 
 from .terms import Floats, Rows, one_thread
 
-MAX_STEPS = 40  # of conjugate gradients
+MAX_STEPS = 30  # of conjugate gradients
 LEAST_RESIDUAL = 1e-3  # of the gradient, where they stop
 LEAST_NOISE = 1e-4  # share of the variance that is noise at the least
-_CELLS = 2**18  # of the values, in one product
+_CELLS = 2**19  # of the values, in one product
 
 
 @dataclass(frozen=True)
@@ -97,17 +97,20 @@ class _Standardised:
 
     def transposed(self, rows: Floats) -> Floats:
         """Sums over rows (K, m) times values, (d, K)."""
-        parts = [self._values[self._columns[b]].astype(np.float64) @ rows.T for b in self._blocks]
-        sums = rows.sum(axis=1)
-        return (np.concatenate(parts) - np.multiply.outer(self._centre, sums)) / self._spread
+        single = rows.T.astype(np.float32)
+        parts = [self._block(block) @ single for block in self._blocks]
+        sums = np.multiply.outer(self._centre, rows.sum(axis=1))
+        return (np.concatenate(parts).astype(np.float64) - sums) / self._spread
+
+    def _block(self, block: slice) -> NDArray[np.float32]:
+        return self._values[self._columns[block]].astype(np.float32)
 
     def times(self, slopes: Floats) -> Floats:
         """Sums over columns of values times slopes (d, K), (K, m)."""
         scaled = slopes / self._spread
         product = np.zeros((slopes.shape[1], self._values.shape[1]))
         for block in self._blocks:
-            values = self._values[self._columns[block]].astype(np.float64)
-            product += scaled[block].T @ values
+            product += scaled[block].T.astype(np.float32) @ self._block(block)
         return product - (self._centre @ scaled)[:, None]
 
 

@@ -11,7 +11,7 @@ from .linear import Values, linear_fit, linear_part
 from .terms import Codes, Floats, Ints, Law, Rows, Term, centred, product_mean
 
 # Passes over the columns, at most, and the least fall of the residual that is worth one more.
-MAX_PASSES = 4
+MAX_PASSES = 3
 LEAST_FALL = 0.03
 
 Bins = Callable[[int, slice], Codes]  # bins of a column, in some of the rows

@@ -99,7 +99,7 @@ def test_a_narrow_kernel_sees_interactions_and_main_effects(name):
     result = explain(model, X, kernel_width=0.4, max_samples=60)
     assert margin(result.importances_mean, n_true) > least
     if name in ("XOR", "gated"):  # what the default kernel does not see
-        wide = lime_importance(model, X, random_state=0).importances_mean
+        wide = lime_importance(model, X, kernel_width="lime", random_state=0).importances_mean
         assert margin(wide, n_true) < 0.2
 
 
@@ -108,7 +108,7 @@ def test_a_product_of_three_columns_needs_the_local_engine():
     model = Function(lambda X: np.sign(X[:, 0] * X[:, 1] * X[:, 2]))
     result = explain(model, X, kernel_width=0.4, max_samples=50)
     assert margin(result.importances_mean, 3) > 0.6
-    wide = lime_importance(model, X, random_state=0).importances_mean
+    wide = lime_importance(model, X, kernel_width="lime", random_state=0).importances_mean
     assert margin(wide, 3) < 0.2
 
 

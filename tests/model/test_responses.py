@@ -163,17 +163,15 @@ def test_outliers_are_explained_by_the_column_they_stand_out_in():
 
 def test_multilabel_probabilities_are_one_output_for_each_label():
     inner = OneVsRestClassifier(LogisticRegression())
-    wrapper = wrap(inner, max_samples=None, num_samples=1024).fit(X, LABELS)
+    options = {"max_samples": None, "num_samples": 1024, "kernel_width": "lime"}
+    wrapper = wrap(inner, **options).fit(X, LABELS)
     explanations = wrapper.explanations_
     assert explanations.classes is None
     assert explanations.output_names.tolist() == [0, 1, 2]
     assert_array_equal(explanations.predictions, wrapper.predict_proba(X))
     assert explanations.class_importances().argmax(axis=1).tolist() == [0, 1, 2]
     # The mean over the labels, of each label's own model.
-    alone = [
-        wrap(LogisticRegression(), max_samples=None, num_samples=1024).fit(X, label)
-        for label in LABELS.T
-    ]
+    alone = [wrap(LogisticRegression(), **options).fit(X, label) for label in LABELS.T]
     for k, other in enumerate(alone):
         assert_allclose(
             explanations.weights[..., k], other.explanations_.weights[..., 1], atol=4e-3
@@ -181,7 +179,7 @@ def test_multilabel_probabilities_are_one_output_for_each_label():
     assert_allclose(
         explanations.importances(bias_correction=False),
         np.mean([w.explanations_.importances(bias_correction=False) for w in alone], axis=0),
-        atol=1e-3,
+        atol=3e-3,  # labels share what is noise
     )
 
 

@@ -55,7 +55,14 @@ def loops(problem):
 def explanations(problem):
     X, model, signal = problem
     return lime_importance(
-        model, signal, training_data=X, values="weights", max_samples=None, random_state=0
+        model,
+        signal,
+        training_data=X,
+        values="weights",
+        kernel_width="lime",
+        max_samples=None,
+        num_samples=8192,
+        random_state=0,
     ).explanations
 
 
@@ -110,7 +117,9 @@ def test_a_wrapper_around_the_fitted_model_has_the_same_numbers(problem, explana
         labels=[SIGNAL],
         values="weights",
         aggregation="sum",
+        kernel_width="lime",
         max_samples=None,
+        num_samples=8192,
         random_state=0,
     ).fit(X)
     weights = wrapper.explanations_.weights[..., 0]
@@ -140,7 +149,9 @@ def test_real_data_give_the_ranking_of_the_loop():
     model = RandomForestClassifier(20, max_depth=6, random_state=0).fit(X, y)
     rows = X[model.predict(X) == SIGNAL][:40]
     theirs = loop_over_lime(X, model, rows, seed=0)
-    explanations = lime_importance(model, rows, training_data=X, random_state=0).explanations
+    explanations = lime_importance(
+        model, rows, training_data=X, kernel_width="lime", num_samples=8192, random_state=0
+    ).explanations
     # lime makes values up inside the bins, so that the numbers are not quite the same.
     ours = explanations.importances("sum", labels=[SIGNAL])
     assert np.corrcoef(ours, theirs.sum(axis=0))[0, 1] > 0.99

@@ -261,7 +261,9 @@ def test_the_middle_of_five_bins_of_a_line_has_weight_zero():
 @pytest.mark.parametrize("name", ["breast_cancer", "iris"])
 def test_weights_of_classes_mirror_each_other(fitted, name, engine):
     X, model = fitted[name]
-    result = lime_importance(model, X, engine=engine, num_samples=512, max_samples=5)
+    result = lime_importance(
+        model, X, engine=engine, num_samples=512, max_samples=5, kernel_width="lime"
+    )
     weights = result.explanations.weights
     assert np.abs(weights).max() > 0.01
     assert_allclose(weights.sum(axis=-1), 0, atol=1e-9)
@@ -328,9 +330,11 @@ def test_friedman_1_has_its_first_order_sobol_indices():
     assert squares[5:].max() < 0.001
 
 
-def test_a_product_is_missed_by_the_default_kernel():
+def test_a_product_is_missed_by_limes_kernel():
     X = normal(1000, 5)
-    importances = explain(lambda X: 2 * X[:, 0] * X[:, 1] + X[:, 2], X).importances()
+    importances = explain(
+        lambda X: 2 * X[:, 0] * X[:, 1] + X[:, 2], X, kernel_width="lime"
+    ).importances()
     assert importances.argmax() == 2
     assert importances[:2].max() < 0.25 * importances[2]
 
@@ -340,7 +344,11 @@ def test_exclusive_or_has_a_small_known_weight(d, known):
     X = normal(1000, d)
     X -= np.median(X, axis=0)  # so that no bin has values of both signs
     explanations = explain(
-        lambda X: np.sign(X[:, 0] * X[:, 1]), X, num_samples=2**15, max_samples=200
+        lambda X: np.sign(X[:, 0] * X[:, 1]),
+        X,
+        num_samples=2**15,
+        max_samples=200,
+        kernel_width="lime",
     )
     side = np.sign(explanations.data[:, 0] * explanations.data[:, 1])
     per_replicate = (explanations.replicates[:, :, :2, 0] * side[:, None]).mean(axis=(1, 2))

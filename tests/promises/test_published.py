@@ -345,7 +345,9 @@ def test_default_rms_squared_is_the_binned_first_order_index():
     even = np.tile((np.arange(1000) + 0.5) / 1000, (10, 1))
     X = rng.permuted(even, axis=1).T  # uniform up to a thousandth
     variance = friedman(rng.random((10**6, 5))).var()
-    explanations = explain(friedman, X, max_samples=None, num_samples="auto", values="weights")
+    explanations = explain(
+        friedman, X, max_samples=None, num_samples=8192, values="weights", kernel_width="lime"
+    )
     indices = explanations.importances("rms") ** 2 * 9 / 16 / variance
     assert_allclose(indices[:5], FIRST_ORDER * between_quartiles(), atol=0.005)
     assert (indices[:5] < FIRST_ORDER).all()
@@ -370,7 +372,7 @@ def test_interaction_model_needs_a_narrow_kernel():
     X = rng.normal(size=(1000, 5))
     y = 2 * X[:, 0] * X[:, 1] + X[:, 2] + 0.5 * rng.normal(size=1000)
     forest = RandomForestRegressor(50, min_samples_leaf=3, random_state=0).fit(X, y)
-    wide = lime_importance(forest, X, random_state=0)
+    wide = lime_importance(forest, X, kernel_width="lime", random_state=0)
     narrow = lime_importance(forest, X, kernel_width=0.4, random_state=0)
     assert wide.importances_mean.argmax() == 2
     assert wide.importances_mean[:2].max() < 0.3 * wide.importances_mean[2]

@@ -1,0 +1,99 @@
+"""How many rows the model is asked about."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .._neighborhood.bins import Bins, CategoricalColumn
+
+# Fewer samples do not know their own error, so that `tol` starts here; and where growing ends.
+LEAST_GROWING = 128
+MOST_SAMPLES = 2**17
+
+# By itself a pool grows while the largest standard error is more than this share of the range of
+# the importances, or while pairs could be hidden in what seems to be of higher order.
+AUTO_TOL = 0.05
+HIGHER_ORDERS = 0.25
+MOST_FOR_PAIRS = 2**15
+
+# permutation_importance(n_repeats=5) asks five times about each cell. A pool asks no more, but for
+# this many rows, which cost nothing.
+REPEATS = 5
+LEAST_POOL = 1024
+
+# Rows of a pool for each level of a column that has bins for those of the rows explained.
+LEVEL_ROWS = 16
+
+
+@dataclass(frozen=True)
+class Samples:
+    """The number of samples to begin with, and when to take more.
+
+    Attributes
+    ----------
+    given : int or None
+        What the caller wants.
+    usual : int
+        What the engine takes otherwise.
+    tol : float or None
+        The error to reach.
+    cells : int or None
+        Cells of the table that a pool follows; None for samples that do not follow it.
+    """
+
+    given: int | None
+    usual: int
+    tol: float | None
+    cells: int | None
+
+    @property
+    def _follows(self) -> bool:
+        return self.cells is not None and self.given is None and self.tol is None
+
+    @property
+    def grow(self) -> bool:
+        """Whether more samples may be wanted."""
+        return self.tol is not None or self._follows
+
+    @property
+    def most(self) -> int:
+        """Samples at the most, a power of two."""
+        if not self._follows or self.cells is None:
+            return MOST_SAMPLES
+        return min(MOST_SAMPLES, max(LEAST_POOL, _power(REPEATS * self.cells + 1) // 2))
+
+    def first(self, bins: Bins | None = None) -> int:
+        """Samples to begin with."""
+        n_samples = self.usual if self.given is None else self.given
+        if self.tol is not None:
+            return max(n_samples, LEAST_GROWING)
+        if not self._follows:
+            return n_samples
+        columns = () if bins is None else bins.columns
+        levels = [len(c.levels) for c in columns if isinstance(c, CategoricalColumn) and c.others]
+        return min(max([n_samples, *(_power(LEVEL_ROWS * n) for n in levels)]), self.most)
+
+    def wanted(self, n_samples: int, error: float, higher: Sequence[NDArray[np.float64]]) -> int:
+        """Samples for an error relative to the range, and a share of higher orders, as they are.
+
+        An error falls with the root of the samples.
+        """
+        tol = AUTO_TOL if self.tol is None else self.tol
+        if not np.isfinite(error):  # importances without any range
+            return n_samples * (1 if self.tol is None else 2)
+        if error > tol:
+            return n_samples * _power(min((error / tol) ** 2, 8.0) if self.tol is None else 2)
+        known = np.concatenate([share[np.isfinite(share)] for share in higher] or [np.empty(0)])
+        hidden = known.size > 0 and known.mean() > HIGHER_ORDERS
+        if self.tol is None and hidden and n_samples < MOST_FOR_PAIRS:
+            return 2 * n_samples
+        return n_samples
+
+
+def _power(number: float) -> int:
+    """The least power of two that is not less."""
+    return int(2 ** np.ceil(np.log2(number)))
