@@ -19,8 +19,8 @@ from sklime import lime_importance
 # Third parties warn at import and in use; narrow kernels warn of what they do not see.
 pytestmark = pytest.mark.filterwarnings("ignore")
 
-NARROW = {
-    "pairwise": {"engine": "pairwise", "kernel_width": 0.4},
+OTHERS = {
+    "lime's width": {"kernel_width": "lime"},
     "local": {"engine": "local", "kernel_width": 0.4},
 }
 
@@ -37,7 +37,7 @@ def jobs(work: str) -> dict[str, Callable[[], Any]]:
         X, model = next((X, model) for _, _, X, model in lime_cases() if X.shape[1] == d)
         peers = {"lime, 10 rows": lime_loop(model, X)}
     explain = partial(lime_importance, model, X, random_state=0)
-    return {"shared": explain} | {k: partial(explain, **v) for k, v in NARROW.items()} | peers
+    return {"pooled": explain} | {k: partial(explain, **v) for k, v in OTHERS.items()} | peers
 
 
 PEERS = {
@@ -52,7 +52,7 @@ PEERS = {
     "d=200": ["lime, 10 rows"],
     "d=1000": ["lime, 10 rows"],
 }
-CASES = [(work, name) for work in PEERS for name in ["shared", "pairwise", *PEERS[work]]]
+CASES = [(work, name) for work in PEERS for name in ["pooled", "lime's width", *PEERS[work]]]
 
 
 @pytest.mark.parametrize(("work", "name"), [*CASES, ("forest", "local")])

@@ -16,7 +16,6 @@ import numpy as np
 from joblib import parallel_config
 from matplotlib.axes import Axes
 from sklearn.ensemble import RandomForestRegressor
-from sklearn.linear_model import Ridge
 
 from sklime import lime_importance
 
@@ -94,9 +93,8 @@ def workers(rng: np.random.Generator) -> None:
     X = rng.normal(size=(20_000, 50))
     options = {"max_samples": None, "random_state": 0}
     kinds = {
-        "shared, 20,000 rows": (X, options),
-        "pairwise, 20,000 rows": (X, {**options, "engine": "pairwise", "kernel_width": 0.4}),
-        "shared, Ridge in each of 200 rows": (X[:200], {**options, "model_regressor": Ridge()}),
+        "pooled, 20,000 rows": (X, options),
+        "pooled, 200 rows": (X[:200], options),
         "local, 200 rows": (X[:200], {**options, "engine": "local", "kernel_width": 0.4}),
     }
     for name, (rows, chosen) in kinds.items():

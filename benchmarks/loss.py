@@ -23,13 +23,13 @@ from sklime import LimeImportanceWrapper
 # Kind of table, rows and columns.
 TABLES = (
     ("independent", 200, 20),
-    ("independent", 600, 60),
     ("noise", 200, 20),
+    ("independent", 600, 60),
     ("blocks", 800, 40),
     ("mixed", 600, 60),
-    ("noise", 600, 60),
     ("independent", 2000, 20),
     ("independent", 1000, 200),
+    ("noise", 600, 60),
     ("blocks", 1000, 120),
 )
 TASKS = ("classification", "regression")
@@ -40,8 +40,6 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "loss, default width": {"scoring": "auto"},
     "loss, 0.557": {"scoring": "auto", "kernel_width": 0.557},
     "loss, lime's width": {"scoring": "auto", "kernel_width": "lime"},
-    "loss, 0": {"scoring": "auto", "kernel_width": 0},
-    "loss, 0, conditional": {"scoring": "auto", "kernel_width": 0, "conditional": True},
 }
 
 

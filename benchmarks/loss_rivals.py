@@ -13,7 +13,8 @@ from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
 
 RATES = (0.05, 0.1, 0.2)
 N_REPEATS = 5
-N_SHADOWS = 50
+N_REDRAWS = 2
+N_SHADOWS = 30
 BACKGROUND = 16
 
 # A method's scores of the columns, and their p-values or the columns chosen at each of the rates.
@@ -75,13 +76,13 @@ def of_folds(case: Case) -> dict[str, Found]:
 
 
 def sage_values(case: Case, model: Any, X_train: np.ndarray, X: np.ndarray, y: np.ndarray) -> Any:
-    """SAGE of a fold, from about twice the model rows that permutation importance asks for."""
+    """SAGE of a fold, from about as many model rows as permutation importance asks for."""
     rng = np.random.default_rng(case.seed)
     background = X_train[rng.choice(len(X_train), BACKGROUND, replace=False)]
     imputer = sage.MarginalImputer(lambda rows: ask(case.task, model, rows), background)
     loss = "cross entropy" if case.task == "classification" else "mse"
     estimator = sage.PermutationEstimator(imputer, loss, random_state=case.seed)
-    n_permutations = max(16, 2 * N_REPEATS * len(X) // BACKGROUND)
+    n_permutations = max(16, N_REPEATS * len(X) // BACKGROUND)
     return estimator(
         X,
         y,
@@ -99,7 +100,7 @@ def conditional_importance(
     rows = []
 
     def loss(truth: np.ndarray, answer: np.ndarray) -> float:
-        """Called for the rows as they are, then N_REPEATS times for each column in turn."""
+        """Called for the rows as they are, then N_REDRAWS times for each column in turn."""
         rows.append(loss_of(case.task, model, answer, truth))
         return float(rows[-1].mean())
 
@@ -107,11 +108,11 @@ def conditional_importance(
         model,
         method="predict_proba" if case.task == "classification" else "predict",
         loss=loss,
-        n_permutations=N_REPEATS,
+        n_permutations=N_REDRAWS,
         feature_types="continuous",
         random_state=case.seed,
     ).fit(X[train], y[train]).importance(X[test], y[test])
-    changed = np.reshape(rows[1:], (X.shape[1], N_REPEATS, len(test)))
+    changed = np.reshape(rows[1:], (X.shape[1], N_REDRAWS, len(test)))
     return changed.mean(axis=1).T - rows[0][:, None]
 
 

@@ -17,28 +17,22 @@ from sklime import lime_importance
 # rows, columns, engine, samples, working_memory in MiB
 CASES = [
     *[
-        (n, d, engine, "auto", bound)
+        (n, d, "pooled", "auto", bound)
         for n, d in ((1000, 30), (100_000, 50), (1000, 2000))
-        for engine in ("shared", "pairwise")
         for bound in (64, 1024)
     ],
-    (400_000, 50, "shared", "auto", 64),
-    (400_000, 50, "pairwise", "auto", 64),
-    (1000, 3000, "shared", "auto", 64),
-    (1000, 3000, "pairwise", "auto", 64),
-    (1000, 3000, "shared", "auto", 16),
-    (1000, 200, "shared", 2**17, 64),
-    (1000, 200, "pairwise", 2**17, 64),
-    (200, 1000, "shared", 2**17, 64),
+    (400_000, 50, "pooled", "auto", 64),
+    (1000, 3000, "pooled", "auto", 64),
+    (1000, 3000, "pooled", "auto", 16),
+    (1000, 200, "pooled", 2**17, 64),
+    (200, 1000, "pooled", 2**17, 64),
     (20, 3000, "local", "auto", 64),
 ]
 
 
 def main() -> None:
     warnings.simplefilter("ignore")
-    print("\n### memory\n\nMiB; `returned` are the weights and their replicates. What stays and is")
-    print("larger than an eighth of the working memory (rows in the order of each column, bin")
-    print("numbers of a pool) is in temporary files, and not counted.\n")
+    print("\n### memory\n\nMiB; `returned` are the weights and their replicates.\n")
     print(
         "| rows | columns | engine | samples | working_memory | input | returned "
         "| peak beyond both | s |"

