@@ -35,5 +35,6 @@ def test_mypy_knows_what_the_readme_does(tmp_path):
         "sklime._importances.Importances",
         "sklime._explanations.Explanations | None",
     ]
-    errors = [line for line in process.stdout.splitlines() if "error:" in line]
-    assert not [line for line in errors if "sklime" in line or "Lime" in line], errors
+    # In the README's own lines: what mypy makes of the package's depends on NumPy's version.
+    errors = re.findall(r"readme\.py:\d+: error: (.*)", process.stdout)
+    assert not [error for error in errors if "sklime" in error or "Lime" in error], errors
