@@ -61,7 +61,7 @@ def make_parser() -> ArgumentParser:
     add(
         "kernel-width",
         "W",
-        "how far a neighbourhood reaches; 0: one column at a time, 'lime': lime's own",
+        "how far a neighbourhood reaches; 'lime' is lime's own width",
         type=_width,
     )
     add("random-state", "N", "default: %(default)s", type=_integer(0), default=0)
@@ -85,6 +85,6 @@ def _width(text: str) -> float | str:
         number = inf if text == "lime" else float(text)
     except ValueError:
         number = nan
-    if text != "lime" and not 0 <= number < inf:
-        raise ArgumentTypeError(f"must be 'lime' or a number from 0 on. Got {text!r}.")
+    if text != "lime" and not 0 < number < inf:
+        raise ArgumentTypeError(f"must be 'lime' or a number above 0. Got {text!r}.")
     return text if text == "lime" else number

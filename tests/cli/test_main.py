@@ -475,10 +475,10 @@ def test_plot_is_written_in_the_format_of_its_name(suffix, start, tmp_path, file
             "argument --random-state: must be an integer of 0 or more",
         ),
         (
-            ["--kernel-width=-1"],
-            "argument --kernel-width: must be 'lime' or a number from 0 on. Got",
+            ["--kernel-width=0"],
+            "argument --kernel-width: must be 'lime' or a number above 0. Got",
         ),
-        (["--kernel-width", "x"], "argument --kernel-width: must be 'lime' or a number from 0 on."),
+        (["--kernel-width", "x"], "argument --kernel-width: must be 'lime' or a number above 0."),
         (["--values", "x"], "argument --values: invalid choice: 'x'"),
         (["--rows", "1"], "argument --rows: must be an integer of 2 or more. Got '1'."),
         (["--target", "x"], "--target, --task, --drop and --keep are for a FILE"),
