@@ -273,7 +273,9 @@ class Explainer:
         # Chance, not the pool, limits what a score tells.
         follows = not engine.ASKS_TO_EXPLAIN and self.scoring is None
         cells = table.n_rows * table.n_columns
-        return Samples(given, engine.NUM_SAMPLES, self.tol, cells if follows else None)
+        return Samples(
+            given, engine.NUM_SAMPLES, self.tol, cells if follows else None, table.n_columns
+        )
 
     def _explain_until(
         self, sampler: Engine, read: Callable[..., Any], samples: Samples

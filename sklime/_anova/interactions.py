@@ -16,6 +16,8 @@ RARE = 0.02  # share of the rows; rarer bins join others in interactions
 MAX_SEARCHES = 3  # for pairs; each sees what stronger pairs hid
 LEAST_FALL = 0.85  # of the residual, above which strong pairs hide nothing more
 LEAST_UNKNOWN = 0.03  # share of the variance that is worth a search for triples
+LEAST_LOOKED = 4096  # rows in which terms are searched for, at the least
+MOST_PRODUCTS = 2**38  # of a search for pairs, so that wide tables do not wait for it
 PASSES = 2  # over the interactions found, to take their noise off one another
 
 
@@ -35,6 +37,7 @@ class Interactions:
         self.rows, self.codes, self.law = rows, codes, law
         self._terms: dict[Columns, Term] = {}
         self.all_pairs, self.error = 0.0, 0.0
+        self.looked = rows.random  # rows in which terms are searched for
 
     @property
     def terms(self) -> list[Term]:
@@ -48,7 +51,10 @@ class Interactions:
         Main effects say which columns to look at for triples.
         """
         rows, d = self.rows, len(mains)
-        random = [self.codes(j, rows.random) for j in range(d)]
+        ranks = sum(np.count_nonzero(design) for design in self.law.designs)
+        looked = max(LEAST_LOOKED, MOST_PRODUCTS // ranks**2)
+        self.looked = slice(rows.random.start, min(rows.random.stop, rows.random.start + looked))
+        random = [self.codes(j, rows.random)[:looked] for j in range(d)]
         search = Search(random, self.law.designs, working_memory)
         self.error = search.error()
         if not shrinkage:
@@ -57,7 +63,7 @@ class Interactions:
             return
         for _ in range(MAX_SEARCHES):
             before = rows.variance(rows.random).sum()
-            found = search.pairs(rows.residual[:, rows.random])
+            found = search.pairs(rows.residual[:, self.looked])
             # What all pairs, found or not, add to those fitted before.
             pairs = self._variance() + search.share * rows.full(rows.residual.T).var(axis=0).sum()
             self._add({c: share for c, share in found.items() if c not in self._terms})
@@ -66,12 +72,12 @@ class Interactions:
         self.all_pairs = pairs
         if d <= MAX_TRIPLE_COLUMNS or unknown - pairs > LEAST_UNKNOWN * rows.total:
             active = _most_active([*mains, *self._terms.values()], d)
-            self._add(search.triples(rows.residual[:, rows.random], active))
+            self._add(search.triples(rows.residual[:, self.looked], active))
 
     def _add(self, signal: dict[Columns, float]) -> None:
         """Fit new terms, given the share of signal in the random rows' table of each."""
         rows = self.rows
-        noise = rows.variance(rows.random).sum() / rows.count(rows.random)
+        noise = rows.variance(self.looked).sum() / rows.count(self.looked)
         for columns, share in signal.items():
             term = self._terms[columns] = Term(columns, self.law, len(rows.scale))
             term.odds = share / (1 - share) * noise if share < 1 else np.inf

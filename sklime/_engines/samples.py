@@ -25,6 +25,9 @@ MOST_FOR_PAIRS = 2**15
 REPEATS = 5
 LEAST_POOL = 1024
 
+# Cells of a pool, which take two bytes each.
+MOST_CELLS = 2**27
+
 # Rows of a pool for each level of a column that has bins for those of the rows explained.
 LEVEL_ROWS = 16
 
@@ -43,12 +46,14 @@ class Samples:
         The error to reach.
     cells : int or None
         Cells of the table that a pool follows; None for samples that do not follow it.
+    n_features : int
     """
 
     given: int | None
     usual: int
     tol: float | None
     cells: int | None
+    n_features: int
 
     @property
     def _follows(self) -> bool:
@@ -64,7 +69,8 @@ class Samples:
         """Samples at the most, a power of two."""
         if not self._follows or self.cells is None:
             return MOST_SAMPLES
-        return min(MOST_SAMPLES, max(LEAST_POOL, _power(REPEATS * self.cells + 1) // 2))
+        most = min(REPEATS * self.cells, MOST_CELLS // self.n_features)
+        return min(MOST_SAMPLES, max(LEAST_POOL, _power(most + 1) // 2))
 
     def first(self, bins: Bins | None = None) -> int:
         """Samples to begin with."""
