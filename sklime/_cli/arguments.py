@@ -9,8 +9,9 @@ from typing import Any, NoReturn
 from .. import __version__
 from .models import ESTIMATORS
 
-# Columns shown, and the most that --cv keeps, unless --top says how many.
+# Columns shown unless --top says how many, and folds of --scoring unless --cv does.
 SHOWN = 15
+FOLDS = 5
 
 
 class _Parser(ArgumentParser):
@@ -52,8 +53,20 @@ def make_parser() -> ArgumentParser:
     )
     names = list(ESTIMATORS)
     add("estimator", "NAME", "%(choices)s (default: the first)", choices=names, default=names[0])
-    add("top", "K", f"columns to show, and with --cv to keep (default: {SHOWN})", type=_integer(1))
-    add("cv", "K", "score all columns and the best ones in K folds", type=_integer(2))
+    add("top", "K", f"columns to show (default: {SHOWN}), and with --cv to score", type=_integer(1))
+    add(
+        "cv",
+        "K",
+        "show what a score gains by each column on the held-out rows of K folds, which to keep, "
+        "and how well those predict",
+        type=_integer(2),
+    )
+    add(
+        "scoring",
+        None,
+        f"the score that --cv ({FOLDS} folds if not given) takes; default: auto",
+        choices=["auto", "neg_log_loss", "neg_brier_score", "accuracy", "neg_mean_squared_error"],
+    )
     add("output", "CSV", "write the importances of all columns", type=Path)
     add("plot", "PNG", "draw the importances (or .pdf, .svg)", type=Path)
     add("report", "HTML", "write a page with ranking, plots and settings", type=Path)

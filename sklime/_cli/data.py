@@ -2,10 +2,15 @@
 
 import importlib
 from dataclasses import dataclass
-from typing import Any
+from math import floor, log10
+from typing import Any, NamedTuple
 
+import numpy as np
 from numpy.typing import NDArray
 from sklearn.datasets import load_breast_cancer
+
+# Columns that are kept are told to help so surely: a tenth of them may be useless.
+KEEP = 0.9
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,9 +23,51 @@ class Dataset:
     columns: list[str]
     target: str
     classes: list[str]  # none in a regression
+    numbers: NDArray[np.intp]  # of the rows in the file, from 1
     rows: str
     read: str
     notes: list[str]
+
+
+class Rank(NamedTuple):
+    """A column in the ranking, with its 95 % interval and what is to be said of it."""
+
+    rank: int
+    column: str
+    value: float
+    sem: float
+    low: float
+    high: float
+    told: bool
+    mark: str
+
+    @classmethod
+    def all(cls, wrapper: Any, names: list[str]) -> list["Rank"]:
+        """All columns of a fitted wrapper, the most important one first.
+
+        By its p-value a column that helps the score is to be kept; an importance whose interval
+        holds 0 is not told from it.
+        """
+        found = wrapper.importances_
+        if wrapper.scoring is None:
+            values, told = found.importances_mean, found.confint()[:, 0] > 0
+            marks = np.where(told, "", "?")
+        else:
+            values, told = found.gains, found.confidences >= KEEP
+            marks = np.where(told, "keep", "")
+        columns = [values, found.importances_sem, *found.confint().T, told, marks]
+        lines = list(zip(names, *(each.tolist() for each in columns), strict=True))
+        order = np.argsort(-values, kind="stable")
+        return [cls(rank, *lines[j]) for rank, j in enumerate(order, start=1)]
+
+    def texts(self, digits: int) -> tuple[str, str]:
+        """Value and interval."""
+        return f"{self.value:.{digits}f}", f"{self.low:.{digits}f} to {self.high:.{digits}f}"
+
+
+def decimals(largest: float) -> int:
+    """Decimals that show four digits of the largest number."""
+    return max(0, 3 - floor(log10(largest))) if largest > 0 else 4
 
 
 def breast_cancer() -> Dataset:
@@ -33,6 +80,7 @@ def breast_cancer() -> Dataset:
         columns=data.feature_names.tolist(),
         target="diagnosis",
         classes=sorted(data.target_names.tolist()),
+        numbers=np.arange(1, len(data.data) + 1),
         rows=f"{len(data.data):,} rows",
         read=f"{data.data.shape[1]} numbers",
         notes=[],

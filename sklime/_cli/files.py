@@ -82,6 +82,7 @@ def read(
         columns=X.columns.tolist(),
         target=target,
         classes=classes,
+        numbers=y.index.to_numpy() + 1,
         rows=rows,
         read=summary,
         notes=notes,

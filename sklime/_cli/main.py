@@ -13,16 +13,14 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
-from sklearn.feature_selection import SelectFromModel
-from sklearn.pipeline import make_pipeline
+from sklearn.base import clone
 from threadpoolctl import threadpool_limits
 
-from .. import LimeImportanceWrapper, __version__
-from .arguments import SHOWN, make_parser
-from .data import Dataset, breast_cancer, require
+from .. import Explanations, LimeImportanceWrapper, __version__
+from .arguments import FOLDS, SHOWN, make_parser
+from .data import Dataset, Rank, breast_cancer, require
 from .models import make_estimator
-from .report import Rank, draw, render
+from .report import draw, render
 from .scores import HeldOut
 from .terminal import aligned, one_line, progress, show, table
 
@@ -55,6 +53,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _run(args: Namespace) -> None:
     """Rank the columns, print the table, write the files."""
     _check_paths(args)
+    if args.scoring and not args.cv:
+        args.cv = FOLDS
     with warnings.catch_warnings(record=True) as caught:
         # Folds without a level or with few rows of a class are no news.
         warnings.filterwarnings("ignore", "The least populated class|Found unknown categories")
@@ -65,36 +65,50 @@ def _run(args: Namespace) -> None:
         show(*aligned(facts), "")
         # On a small table threads that wait for one another take longer, on a busy machine much.
         with threadpool_limits(1 if data.X.size < _SMALL else None):
-            wrapper = _explain(args, data)
+            wrapper = _explain(args, data, held_out)
             progress("scoring on held-out rows")
-            order = np.argsort(-wrapper.feature_importances_, kind="stable")
+            ranking = Rank.all(wrapper, data.columns)
+            order = [data.columns.index(line.column) for line in ranking]
             scores, notes = held_out.judge(wrapper.estimator, order)
-            notes |= _meaning(wrapper, data)
-            score_lines = _compare(args, wrapper, held_out, scores) if args.cv else []
-        progress("")
-        ranking, shown = _rank(wrapper, data.columns, order), args.top or SHOWN
-        show(*table(ranking, shown), "", *aligned(notes), *score_lines)
-        # An array has no names of its own.
-        names = np.array(data.columns, dtype=object)
-        explanations = replace(wrapper.explanations_, feature_names=names)
-        if args.output is not None:
-            _write_csv(args.output, ranking)
-        if args.plot is not None:
-            draw(args.plot, explanations, {"kind": "bar", "max_features": shown})
-        if args.report is not None:
-            page = render(
-                title=f"LIME importances of {data.name}",
-                facts=facts | notes,
-                scores=score_lines,
-                ranking=ranking,
-                shown=shown,
-                explanations=explanations,
-                settings=_settings(args, wrapper, data),
-                warned=_texts(caught),
-            )
-            args.report.write_text(page, encoding="utf-8")
+            notes |= _meaning(wrapper, data, ranking[: args.top or SHOWN])
+            lines = held_out.compare(wrapper, scores, args.top) if args.cv else []
+            progress("")
+            value, shown = "gain" if args.cv else "importance", args.top or SHOWN
+            show(*table(ranking, shown, value), "", *aligned(notes), *lines)
+            explanations = _named(wrapper.explanations_, data)
+            if args.output is not None:
+                _write_csv(args.output, ranking, value)
+            if args.plot is not None:
+                draw(args.plot, explanations, {"kind": "bar", "max_features": shown})
+            if args.report is not None:
+                if args.cv:  # of gains, what the model predicts is shown beside them
+                    predicted = clone(wrapper).set_params(scoring=None, cv=None).fit(data.X, data.y)
+                    explanations = _named(predicted.explanations_, data)
+                page = render(
+                    title=f"LIME importances of {data.name}",
+                    facts=facts | notes,
+                    scores=lines,
+                    ranking=ranking,
+                    value=value,
+                    shown=shown,
+                    explanations=explanations,
+                    settings=_settings(args, wrapper, data),
+                    warned=_texts(caught),
+                )
+                args.report.write_text(page, encoding="utf-8")
     for text in _texts(caught):
         sys.stderr.write(f"sklime: warning: {text}\n")
+
+
+def _named(explanations: Explanations, data: Dataset) -> Explanations:
+    """Explanations with the names of the columns and the file's numbers of the rows."""
+    numbers, rows = data.numbers[explanations.sample_indices], explanations.data
+    return replace(
+        explanations,
+        feature_names=np.array(data.columns, dtype=object),
+        sample_indices=numbers,
+        data=rows.set_axis(numbers) if hasattr(rows, "set_axis") else rows,
+    )
 
 
 def _check_paths(args: Namespace) -> None:
@@ -148,70 +162,52 @@ def _facts(data: Dataset, estimator: str) -> dict[str, str]:
     return facts | ({"Note": "; ".join(data.notes)} if data.notes else {})
 
 
-def _explain(args: Namespace, data: Dataset) -> LimeImportanceWrapper:
-    """The model, fitted to all rows and explained."""
+def _explain(args: Namespace, data: Dataset, held_out: HeldOut) -> LimeImportanceWrapper:
+    """The model, fitted to all rows and explained; of a score, on the rows that are held out."""
     seed = args.random_state
     model = make_estimator(args.estimator, data.X, classify=bool(data.classes), seed=seed)
     chosen = {"kernel_width": args.kernel_width, "values": args.values}
     chosen = {name: value for name, value in chosen.items() if value is not None}
     n_rows, n_columns = data.X.shape
     progress(f"fitting and explaining {args.estimator}: {n_rows:,} rows, {n_columns:,} columns")
+    if args.cv:
+        chosen |= {"cv": held_out.folds, "scoring": args.scoring or "auto"}
     return LimeImportanceWrapper(model, random_state=seed, **chosen).fit(data.X, data.y)
 
 
-def _compare(
-    args: Namespace,
-    wrapper: LimeImportanceWrapper,
-    held_out: HeldOut,
-    with_all: NDArray[np.float64],
-) -> list[str]:
-    """Scores without a column, with the best columns of each fold, and with all columns."""
-    n_columns = wrapper.n_features_in_
-    kept = args.top or max(1, min(SHOWN, n_columns // 2))
-    scores = {"no column": held_out.baseline}
-    if kept < n_columns:
-        progress(f"scoring the {kept} best columns of each fold")
-        best = SelectFromModel(wrapper, max_features=kept, threshold=-np.inf)
-        if hasattr(held_out.data.X, "columns"):
-            best.set_output(transform="pandas")  # an array would lose the categories
-        scores[f"{kept} best"] = held_out.scores(make_pipeline(best, wrapper.estimator))
-    scores[f"all {n_columns}"] = with_all
-    width = max(map(len, scores))
-    lines = [
-        f"  {name:{width}}  {round(score.mean(), 3) + 0.0:6.3f} ± {score.std():.3f}"
-        for name, score in scores.items()
-    ]
-    title = f"Mean {held_out.metric} ± standard deviation over {args.cv} folds:"
-    return ["", title, *lines]
-
-
-def _rank(
-    wrapper: LimeImportanceWrapper, columns: Sequence[str], order: NDArray[np.intp]
-) -> list[Rank]:
-    """All columns, the most important one first."""
-    importances, sem = wrapper.feature_importances_, wrapper.feature_importances_sem_
-    intervals = wrapper.importances_.confint()
-    numbers = np.column_stack([importances, sem, intervals]).tolist()
-    return [Rank(rank, columns[j], *numbers[j]) for rank, j in enumerate(order, start=1)]
-
-
-def _meaning(wrapper: LimeImportanceWrapper, data: Dataset) -> dict[str, str]:
-    """What the numbers mean."""
-    explanations = wrapper.explanations_
+def _meaning(
+    wrapper: LimeImportanceWrapper, data: Dataset, ranking: Sequence[Rank]
+) -> dict[str, str]:
+    """What the numbers and marks mean."""
+    explanations, likely = wrapper.explanations_, hasattr(wrapper, "predict_proba")
+    n_rows = f"{len(explanations):,}"
+    if wrapper.scoring is not None:
+        auto = "neg_brier_score" if likely else "accuracy"
+        auto = auto if data.classes else "neg_mean_squared_error"
+        score = auto if wrapper.scoring == "auto" else wrapper.scoring
+        return {
+            "Gain": f"what {score} loses on average where the column is redrawn, on {n_rows} "
+            "held-out rows, each explained by a model that has not seen it",
+            "keep": "helps, and not by chance; about a tenth of these columns may be useless, more "
+            "where they are correlated with useful ones",
+        }
     unit = f"units of {data.target}"
     if data.classes:
-        unit = "probability" if hasattr(wrapper, "predict_proba") else "the decision function"
-    what = f"mean size of {len(explanations):,} rows' LIME {explanations.values}"
-    notes = {"Importance": f"{what}, in {unit}"}
+        unit = "probability" if likely else "the decision function"
+    what = f"mean size of {n_rows} rows' LIME {explanations.values}, in {unit}"
+    notes = {"Importance": what}
+    if not all(line.told for line in ranking):
+        notes["?"] = "not told from 0: the interval of the error holds it"
     scores = explanations.scores[~np.isnan(explanations.scores)]
     if len(scores):
         notes["Fit"] = f"the linear explanations have a median R² of {np.median(scores):.2f}"
     return notes
 
 
-def _write_csv(path: Path, ranking: Sequence[Rank]) -> None:
+def _write_csv(path: Path, ranking: Sequence[Rank], value: str) -> None:
+    names = ["rank", "column", value, "sem", "low", "high", "keep" if value == "gain" else "told"]
     with path.open("w", newline="", encoding="utf-8") as file:
-        csv.writer(file).writerows([Rank._fields, *ranking])
+        csv.writer(file).writerows([names, *(line[:-1] for line in ranking)])
 
 
 def _settings(args: Namespace, wrapper: LimeImportanceWrapper, data: Dataset) -> list[str]:

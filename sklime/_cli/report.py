@@ -4,12 +4,12 @@ import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from html import escape
 from io import StringIO
-from math import floor, log10
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from .. import Explanations, LimeImportanceDisplay
+from .data import Rank, decimals
 
 # Columns whose effects are drawn, rows that are shown as examples, and columns in each of them.
 _N_EFFECTS = 4
@@ -21,22 +21,6 @@ _MANY_DOTS = 100
 
 # A colour that no plot has stands for the colour of the page's text.
 _INK = "#010203"
-
-
-class Rank(NamedTuple):
-    """A column in the ranking, with its standard error and 95 % interval."""
-
-    rank: int
-    column: str
-    importance: float
-    sem: float
-    low: float
-    high: float
-
-    @property
-    def told(self) -> bool:
-        """Whether the interval tells the importance from 0."""
-        return self.low > 0
 
 
 # Colours are the browser's, bright or dark; blue and orange are seen on both.
@@ -79,6 +63,7 @@ def render(
     facts: Mapping[str, str],
     scores: Sequence[str],
     ranking: Sequence[Rank],
+    value: str,
     shown: int,
     explanations: Explanations,
     settings: Sequence[str],
@@ -89,19 +74,16 @@ def render(
     `facts` say what was ranked and how well, `scores` are lines of a cross-validation, `shown`
     columns of the `ranking` are seen and drawn at once, `settings` are sentences.
     """
-    largest = ranking[0].importance
     body = [
         f"<h1>{escape(title)}</h1>",
         *(f'<p class="warning">{escape(text)}</p>' for text in warned),
         _table("facts", [f'<th scope="row">{escape(k)}</th>{_cell(v)}' for k, v in facts.items()]),
         "<h2>Ranking</h2>",
-        _ranking(ranking[:shown], largest),
+        _ranking(ranking[:shown], value, ranking[0]),
     ]
     if rest := ranking[shown:]:
-        more = _ranking(rest, largest)
+        more = _ranking(rest, value, ranking[0])
         body.append(f"<details><summary>and {len(rest)} more</summary>{more}</details>")
-    if not all(line.told for line in ranking[:shown]):
-        body.append('<p class="unsure">Empty bars: importances that cannot be told from 0.</p>')
     if scores:
         body += ["<h2>Cross-validation</h2>", f"<pre>{escape(chr(10).join(scores))}</pre>"]
     caption = ""
@@ -121,28 +103,18 @@ def _cell(value: Any, kind: str = "") -> str:
     return f'<td class="{kind}">{escape(str(value))}</td>'
 
 
-def _ranking(lines: Sequence[Rank], largest: float) -> str:
+def _ranking(lines: Sequence[Rank], value: str, first: Rank) -> str:
     """A table with bars."""
-    digits = decimals(largest)
-    titles = ("rank", "column", "importance", "95 % interval", "")
+    digits, largest = decimals(first.value), max(first.value, 0) or 1
+    titles = ("rank", "column", value, "95 % interval", "", "")
     rows = ["<thead><tr>", *(f'<th scope="col">{text}</th>' for text in titles), "</tr></thead>"]
     for line in lines:
-        numbers = (
-            f"{line.importance:.{digits}f}",
-            f"{line.low:.{digits}f} to {line.high:.{digits}f}",
-        )
-        bar = f'<div class="bar" style="width: {line.importance / (largest or 1):.1%}"></div>'
-        cells = "".join([_cell(line.column), *(_cell(text, "number") for text in numbers)])
+        cells = _cell(line.rank) + _cell(line.column)
+        cells += "".join(_cell(text, "number") for text in line.texts(digits)) + _cell(line.mark)
+        bar = f'<div class="bar" style="width: {max(line.value, 0) / largest:.1%}"></div>'
         kind = "told" if line.told else "unsure"
-        rows.append(
-            f'<tr class="{kind}">{_cell(line.rank)}{cells}<td class="track">{bar}</td></tr>'
-        )
+        rows.append(f'<tr class="{kind}">{cells}<td class="track">{bar}</td></tr>')
     return "\n".join(["<table>", *rows, "</table>"])
-
-
-def decimals(largest: float) -> int:
-    """Decimals that show four digits of the largest number."""
-    return max(0, 3 - floor(log10(largest))) if largest > 0 else 4
 
 
 def _pictures(

