@@ -34,6 +34,7 @@ from ._neighborhood.rows import (
 )
 from ._neighborhood.sampler import Neighborhood
 from ._rows import label_positions
+from ._statistics.aggregations import resolve
 from ._tables.table import Table
 from .exceptions import HigherOrderWarning, LowFidelityWarning
 
@@ -110,12 +111,13 @@ class Explainer:
         classes: Any = None,
         **rows: Any,
     ) -> Explanations:
-        """Ask a fitted model, and explain rows of X; `rows` and `plan` as in :meth:`plan`.
+        """Ask a fitted model, and explain rows of X; `rows` as in :meth:`plans`.
 
         `classes` are all classes, of which a fold's model may lack some. The aggregation and the
         labels say whose error `tol` bounds.
         """
-        plan = plan or self.plan(X, y, classifier=estimator_type(estimator) == "classifier", **rows)
+        if plan is None:
+            (plan,) = self.plans(X, y, [(None, self.random_state)], estimator=estimator, **rows)
         neighborhood, table = plan.neighborhood, plan.table
         data = table.take(plan.rows)
         if classes is None:
@@ -151,17 +153,13 @@ class Explainer:
         self._warn(explanations, main_shares)
         return explanations
 
-    def plan(self, X: Any, y: Any, **given: Any) -> Plan:
-        """Choose rows of X and make their neighbourhood, see :meth:`plans`."""
-        return self.plans(X, y, [(None, self.random_state)], **given)[0]
-
     def plans(
         self,
         X: Any,
         y: Any,
         folds: Sequence[tuple[NDArray[np.intp] | None, Any]],
         *,
-        classifier: bool,
+        estimator: Any,
         training_data: Any = None,
         sample_weight: ArrayLike | None = None,
     ) -> list[Plan]:
@@ -171,7 +169,7 @@ class Explainer:
         state. All folds have one neighbourhood, so that their bins are the same.
         """
         self._check(y)
-        table = Table(X)
+        table, classifier = Table(X), estimator_type(estimator) == "classifier"
         training_table = table if training_data is None else Table(training_data)
         check_consistent_length(table.native, y)
         check_table(table, feature_names(training_table))
@@ -188,6 +186,8 @@ class Explainer:
             population = len(candidates) if weight is None else weight[candidates].sum()
             rows = choose_rows(candidates, most, stratify, rng)
             chosen.append((rows, weight, float(population), seed))
+        if callable(self.aggregation):  # a try shows whether it makes importances
+            resolve(self.aggregation)(np.ones((len(chosen[0][0]), table.n_columns)))
         every = np.unique(np.concatenate([rows for rows, *_ in chosen]))
         neighborhood = make_neighborhood(
             training_table,

@@ -217,11 +217,7 @@ class Rows:
         if isinstance(labels, str) and labels == "all":
             if not signed or self.classes is None:
                 return Values(self.replicates, factor), self.output_shares
-            if len(self.classes) > 2:  # over the classes signed weights sum to 0
-                raise ValueError(
-                    "The 'labels' parameter must be 'predicted' or classes of the model for an "
-                    "aggregation that keeps signs. Got 'all' instead."
-                )
+            refuse_signs(self.classes)
             return Values(self.replicates[..., -1:], factor), _ALONE
         positions = label_positions(self.output_names, labels)
         shares = np.full(len(positions), 1 / len(positions))
@@ -241,6 +237,15 @@ class Rows:
                 "Got None instead."
             )
         return len(self.output_names) - 1
+
+
+def refuse_signs(classes: NDArray[Any]) -> None:
+    """Refuse several classes, over which signed weights sum to 0."""
+    if len(classes) > 2:
+        raise ValueError(
+            "The 'labels' parameter must be 'predicted' or classes of the model for an "
+            "aggregation that keeps signs. Got 'all' instead."
+        )
 
 
 def label_positions(output_names: NDArray[Any], labels: Any) -> list[int]:

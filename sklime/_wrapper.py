@@ -11,30 +11,26 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, MetaEstimatorMixin, clone, is_classifier
-from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection import check_cv
 from sklearn.utils import (
-    Bunch,
     _safe_indexing,
     check_random_state,
-    get_tags,
     metadata_routing,
 )
 from sklearn.utils._param_validation import HasMethods
 from sklearn.utils.validation import (
     _check_method_params,
-    _check_sample_weight,
-    _num_samples,
     check_is_fitted,
 )
 
+from ._checks import check_fit
 from ._delegation import Delegates, validated_fit
 from ._engines import over_workers
 from ._explainer import Explainer, Plan, kept_labels
 from ._explanations import Explanations
 from ._importance import PARAMETERS, summary
 from ._model.response import class_values
-from ._neighborhood.rows import has_weight, row_weights
+from ._neighborhood.rows import check_table, feature_names, has_weight, row_weights
 from ._statistics.estimates import mean_estimate
 from ._tables.table import Table
 
@@ -257,24 +253,33 @@ class LimeImportanceWrapper(Delegates, MetaEstimatorMixin, BaseEstimator):
             If the inner estimator cannot be fitted to the data, or a parameter is not what it
             must be. A previous fit then stays as it was.
         """
-        self._check(X, y, sample_weight)
-        routed = self._route_fit(sample_weight, fit_params)
-        explainer = Explainer(**{name: getattr(self, name) for name in PARAMETERS})
-        estimator = clone(self.estimator)
         # What is wrong with parameters or data shows before anything is fitted.
-        try:
-            plan = explainer.plan(
-                X, y, classifier=is_classifier(estimator), sample_weight=sample_weight
-            )
-        except TypeError:  # of cells that cannot be levels the inner estimator says more
-            estimator.fit(X, y, **routed.estimator.fit)
-            raise
+        check_fit(self, X, y, sample_weight)
+        routed = self._route_fit(sample_weight, fit_params)
+        split = {} if self.cv is None else routed.splitter.split
+        folds = self._folds(X, y, sample_weight, split)
+        explainer = Explainer(**{name: getattr(self, name) for name in PARAMETERS})
+        plans = explainer.plans(
+            X,
+            y,
+            [(test, seed) for _, test, seed in folds],
+            estimator=self.estimator,
+            sample_weight=sample_weight,
+        )
+        estimator = clone(self.estimator)
         estimator.fit(X, y, **routed.estimator.fit)
         if self.cv is None:
-            folds = [_Fold(estimator, explainer, explainer.fit_explain(estimator, X, y, plan))]
-        else:
-            folds = self._explain_folds(explainer, estimator, X, y, sample_weight, routed)
-        self._keep(estimator, X, folds)
+            fold = _Fold(estimator, explainer, explainer.fit_explain(estimator, X, y, plans[0]))
+            self._keep(estimator, plans[0].table, [fold])
+            return self
+        alone = replace(explainer, n_jobs=1)
+        classes = class_values(estimator, self.response_method, X)
+        given = alone, X, y, routed.estimator.fit, classes
+        jobs = [
+            partial(_fit_and_explain, clone(self.estimator), *given, train, plan)
+            for (train, *_), plan in zip(folds, plans, strict=True)
+        ]
+        self._keep(estimator, plans[0].table, over_workers(self.n_jobs, jobs))
         return self
 
     def explain(
@@ -311,70 +316,34 @@ class LimeImportanceWrapper(Delegates, MetaEstimatorMixin, BaseEstimator):
             [explainer.explain(X, y, kernel_width) for explainer in self._explainers]
         )
 
-    def _check(self, X: Any, y: Any, sample_weight: Any) -> None:
-        """Refuse what cannot be fitted, before anything is."""
-        frozen = isinstance(self.estimator, FrozenEstimator)
-        if y is None and not frozen and get_tags(self.estimator).target_tags.required:
-            raise ValueError(
-                f"This {type(self).__name__} estimator requires y to be passed, "
-                "but the target y is None."
-            )
-        if sample_weight is not None:  # some estimators take negative ones in silence
-            _check_sample_weight(sample_weight, X, ensure_non_negative=True)
-        if self.scoring is not None and self.cv is None and not frozen:
-            _warn_of_training_rows()
-        if _num_samples(X) == 1:
-            raise ValueError(
-                f"Found array with 1 sample(s) (shape={np.shape(X)}) while a minimum of 2 is "
-                f"required by {type(self).__name__}."
-            )
-        method, kind = self.response_method, type(self.estimator)
-        if method != "auto" and not hasattr(kind, method) and not hasattr(self.estimator, method):
-            raise AttributeError(f"{kind.__name__} has none of the following attributes: {method}.")
-
-    def _explain_folds(
-        self,
-        explainer: Explainer,
-        estimator: Any,
-        X: Any,
-        y: Any,
-        sample_weight: Any,
-        routed: Bunch,
-    ) -> list[_Fold]:
-        """Fit and explain the models of the folds."""
-        classes = class_values(estimator, self.response_method, X)
-        if y is not None and not hasattr(y, "shape"):
-            y = np.asarray(y)  # a list, or what is only array-like, has no rows to take
-        cv = check_cv(self.cv, y, classifier=is_classifier(estimator))
-        splits = list(cv.split(X, y, **routed.splitter.split))
+    def _folds(
+        self, X: Any, y: Any, sample_weight: Any, split: dict[str, Any]
+    ) -> list[tuple[Any, Any, Any]]:
+        """Rows to fit to, rows to explain (None: all) and random state of each fold."""
+        if self.cv is None:
+            return [(None, None, self.random_state)]
+        table, weight = Table(X), row_weights(sample_weight, X)
+        check_table(table, feature_names(table))
+        rows = np.arange(table.n_rows)
+        weight = np.ones(table.n_rows) if weight is None else weight
+        with np.errstate(invalid="ignore"):  # infinity in y is for the inner estimator to refuse
+            cv = check_cv(self.cv, y, classifier=is_classifier(self.estimator))
+        splits = list(cv.split(X, y, **split))
         seeds = check_random_state(self.random_state).randint(2**31 - 1, size=len(splits))
-        weight = row_weights(sample_weight, X)
-        kept = [
-            (train, test, int(seed))
-            for i, ((train, test), seed) in enumerate(zip(splits, seeds, strict=True))
-            if weight is None or has_weight(i, weight[train], weight[test])
+        folds = [
+            (rows[train], rows[test], int(seed))
+            for (train, test), seed in zip(splits, seeds, strict=True)
         ]
-        if not kept:
+        folds = [
+            fold for i, fold in enumerate(folds) if has_weight(i, weight[fold[0]], weight[fold[1]])
+        ]
+        if not folds:
             raise ValueError("No fold of cv has rows of weight above 0 to fit and to explain.")
-        plans = explainer.plans(
-            X,
-            y,
-            [(np.asarray(test), seed) for _, test, seed in kept],
-            classifier=is_classifier(estimator),
-            sample_weight=sample_weight,
-        )
-        alone, fit_params = replace(explainer, n_jobs=1), routed.estimator.fit
-        jobs = [
-            partial(
-                _fit_and_explain, clone(self.estimator), alone, X, y, fit_params, *fold, classes
-            )
-            for fold in zip((train for train, *_ in kept), plans, strict=True)
-        ]
-        return over_workers(self.n_jobs, jobs)
+        return folds
 
-    def _keep(self, estimator: Any, X: Any, folds: list[_Fold]) -> None:
+    def _keep(self, estimator: Any, table: Table, folds: list[_Fold]) -> None:
         """Set every fitted attribute, now that nothing can fail any more."""
-        table, labels = Table(X), kept_labels(self.labels)
+        labels = kept_labels(self.labels)
         explanations = Explanations.concatenate([fold.explanations for fold in folds])
         aggregation = None if self.scoring is not None else self.aggregation
         parts = [fold.explanations.estimate(aggregation, labels) for fold in folds]
@@ -429,22 +398,16 @@ def _fit_and_explain(
     X: Any,
     y: Any,
     fit_params: dict[str, Any],
+    classes: Any,
     train: NDArray[np.intp],
     plan: Plan,
-    classes: Any,
 ) -> _Fold:
     """Fit an estimator to the training rows of a fold and explain its held-out ones."""
     X_train = Table(X).take(train)  # in the format of X, a COO matrix included
+    if y is not None and not hasattr(y, "shape"):
+        y = np.asarray(y)  # what is only array-like has no rows to take
     y_train = None if y is None else _safe_indexing(y, train)
     estimator.fit(X_train, y_train, **_check_method_params(X, fit_params, indices=train))
     explainer = replace(explainer)  # threads would share it
     explanations = explainer.fit_explain(estimator, X, y, plan, classes=classes)
     return _Fold(estimator, explainer, explanations)
-
-
-def _warn_of_training_rows() -> None:
-    warnings.warn(
-        "Rows that the model was fitted to make useless columns look useful to a score: pass cv.",
-        UserWarning,
-        stacklevel=3,
-    )

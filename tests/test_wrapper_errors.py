@@ -150,7 +150,7 @@ def test_bad_data_is_refused_in_the_words_of_scikit_learn(change, message):
     "inner", [RandomForestClassifier(2, random_state=0), KNeighborsClassifier(1)], ids=name
 )
 def test_one_sample_is_too_few(inner):
-    message = r"Found array with 1 sample\(s\) .* a minimum of 2 is required by LimeImp"
+    message = r"Found array with 1 sample\(s\) .* a minimum of 2 is required to draw"
     with pytest.raises(ValueError, match=message):
         wrap(inner).fit([[0.0, 1.0]], [1])
 

@@ -82,20 +82,9 @@ def score_response(response: Response, scoring: str, y: Any) -> Derived:
     ValueError
         If there is no such score of this response.
     """
-    classifier, probabilities = response.classes is not None, response.method == "predict_proba"
-    if scoring == "auto":
-        proper = "neg_brier_score" if probabilities else "accuracy"
-        scoring = proper if classifier else REGRESSION
-    fits = classifier != (scoring == REGRESSION) and (
-        probabilities or scoring in ("accuracy", REGRESSION)
-    )
-    if not fits or (response.targets is not None and not classifier):
-        what = "classes" if classifier else "numbers"
-        raise ValueError(
-            f"The 'scoring' parameter must fit the response {response.method}, of {what}: "
-            "'neg_log_loss' and 'neg_brier_score' need probabilities, 'accuracy' the classes of "
-            f"one target, {REGRESSION!r} numbers. Got {scoring!r} instead."
-        )
+    if response.targets is not None and response.classes is None:
+        raise _unfit(scoring, response.method, "classes of several targets")
+    scoring = checked_scoring(scoring, response.method, classes=response.classes is not None)
     ones = np.ones(response.n_outputs)
     if scoring != REGRESSION:
         scores = _CLASS_SCORES[scoring]
@@ -109,6 +98,27 @@ def score_response(response: Response, scoring: str, y: Any) -> Derived:
         partial(_moments, center=center, scale=scale),
         output_names=np.array(names, dtype=object),
         shares=np.tile(ones, 2),
+    )
+
+
+def checked_scoring(scoring: str, method: str, *, classes: bool) -> str:
+    """The score that "auto" means of the answers of a method, or an error if it is none of them."""
+    probabilities = method == "predict_proba"
+    if scoring == "auto":
+        proper = "neg_brier_score" if probabilities else "accuracy"
+        return proper if classes else REGRESSION
+    if classes == (scoring == REGRESSION) or not (
+        probabilities or scoring in ("accuracy", REGRESSION)
+    ):
+        raise _unfit(scoring, method, "classes" if classes else "numbers")
+    return scoring
+
+
+def _unfit(scoring: str, method: str, what: str) -> ValueError:
+    return ValueError(
+        f"The 'scoring' parameter must fit the response {method}, of {what}: "
+        "'neg_log_loss' and 'neg_brier_score' need probabilities, 'accuracy' the classes of "
+        f"one target, {REGRESSION!r} numbers. Got {scoring!r} instead."
     )
 
 

@@ -86,7 +86,8 @@ def make_neighborhood(
     if table.n_rows < 2:
         raise ValueError(
             f"Found array with {table.n_rows} sample(s) (shape={(table.n_rows, table.n_columns)}) "
-            "while a minimum of 2 is required to draw from. Pass training_data to explain one row."
+            "while a minimum of 2 is required to draw from; lime_importance explains one row with "
+            "training_data."
         )
     return Neighborhood(
         table,

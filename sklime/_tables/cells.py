@@ -21,6 +21,14 @@ def encode(values: NDArray[Any], levels: Sequence[Any]) -> NDArray[np.intp]:
     return np.array(codes, dtype=np.intp)[inverse]
 
 
+def in_order(levels: set[Any]) -> list[Any]:
+    """Levels sorted; by type and text what has no order of its own."""
+    try:
+        return sorted(levels)
+    except TypeError:
+        return sorted(levels, key=lambda level: (type(level).__qualname__, str(level)))
+
+
 def type_names(cells: NDArray[Any]) -> list[str]:
     return sorted({type(cell).__qualname__ for cell in cells if cell is not None})
 

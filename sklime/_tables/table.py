@@ -13,7 +13,7 @@ from scipy import sparse
 from sklearn.utils.validation import _get_feature_names
 
 from .arrays import Array, Sparse
-from .cells import encode, type_names
+from .cells import encode, in_order, type_names
 from .frames import Frame, PandasFrame
 
 
@@ -63,13 +63,14 @@ class Table:
     def levels(self, j: int) -> tuple[NDArray[np.intp], list[Any]]:
         """Level numbers (n_rows,) of column j, -1 where missing, and the levels that occur.
 
-        Levels are in the declared order of an ordered category or enum, else sorted. Those of a
-        numeric column are its distinct numbers, the whole ones as int.
+        Levels are in the declared order of an ordered category or enum, else sorted, those of
+        different types by type. Those of a numeric column are its distinct numbers, the whole ones
+        as int.
 
         Raises
         ------
         TypeError
-            If the values cannot be sorted, like strings and numbers, or not hashed, like lists.
+            If the values cannot be hashed, like lists.
         """
         values = self.values(j)
         if values.dtype != object:
@@ -78,13 +79,13 @@ class Table:
         else:
             try:
                 seen = set(values) - {None}
-                declared = self._store.declared_levels(j)
-                levels = [v for v in declared if v in seen] if declared else sorted(seen)
             except TypeError:
                 raise TypeError(
-                    f"The levels of column {self._name(j)} must be uniformly strings or numbers. "
-                    f"Got {type_names(values)}"
+                    "Cells of the X argument must be hashable, such as strings or numbers. "
+                    f"Got {type_names(values)} in column {self._name(j)}."
                 ) from None
+            declared = self._store.declared_levels(j)
+            levels = [v for v in declared if v in seen] if declared else in_order(seen)
         return encode(values, levels), levels
 
     def numbers(self, j: int) -> NDArray[np.float64]:

@@ -14,7 +14,7 @@ STEPS = (
     {"__init__", "__main__"},
     {"_cli"},
     {"_display", "_wrapper", "_importance"},
-    {"_delegation"},
+    {"_checks", "_delegation"},
     {"_explainer"},
     {"_importances"},
     {"_engines", "_explanations", "_stability"},
