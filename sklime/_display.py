@@ -123,9 +123,16 @@ class LimeImportanceDisplay:
             If `estimator` is not fitted.
         """
         wrapper = _final_wrapper(estimator)
+        importances = wrapper.importances_
         display = cls(
-            **_explained(wrapper.explanations_, wrapper.aggregation, wrapper.labels),
+            importances=importances.estimate.values,
+            intervals=importances.confint(),
+            name=importances.name,
+            feature_names=importances.feature_names,
+            explanations=importances.explanations,
             fold_importances=getattr(wrapper, "fold_importances_", None),  # only with cv
+            aggregation=wrapper.aggregation,
+            labels=wrapper.labels,
         )
         return display.plot(**options)
 
@@ -156,7 +163,17 @@ class LimeImportanceDisplay:
         -------
         display : LimeImportanceDisplay
         """
-        return cls(**_explained(explanations, aggregation, labels)).plot(**options)
+        estimate = explanations.estimate(aggregation, labels)
+        display = cls(
+            importances=estimate.values,
+            intervals=estimate.confint(),
+            name=pictures.measure(explanations, aggregation),
+            feature_names=explanations.feature_names,
+            explanations=explanations,
+            aggregation=aggregation,
+            labels=labels,
+        )
+        return display.plot(**options)
 
     @classmethod
     def from_cv_results(
@@ -186,7 +203,7 @@ class LimeImportanceDisplay:
         if "estimator" not in cv_results:
             raise ValueError("cv_results holds no estimators: pass return_estimator=True.")
         wrappers = [_final_wrapper(estimator) for estimator in cv_results["estimator"]]
-        names = [list(wrapper.explanations_.feature_names) for wrapper in wrappers]
+        names = [list(wrapper.importances_.feature_names) for wrapper in wrappers]
         if any(each != names[0] for each in names):
             raise ValueError("The folds explain different columns, which cannot be put together.")
         folds = np.array([wrapper.feature_importances_ for wrapper in wrappers])
@@ -198,7 +215,7 @@ class LimeImportanceDisplay:
             intervals=np.column_stack(
                 [lower if (folds < 0).any() else np.maximum(lower, 0), folds.mean(axis=0) + half]
             ),
-            name=pictures.measure(wrappers[0].explanations_, wrappers[0].aggregation),
+            name=wrappers[0].importances_.name,
             feature_names=names[0],
             fold_importances=folds,
         )
@@ -335,11 +352,16 @@ class LimeImportanceDisplay:
                 f"kind={kind!r} needs {' or '.join(needed)}, which this display does not have."
             )
         self.label_, explanations = None, self.explanations
+        if kind in ("effect", "interactions") and not hasattr(explanations, "interactions"):
+            raise ValueError(
+                f"kind={kind!r} needs a response, not a score, explained by engine='pooled'. "
+                f"Got {explanations.response!r} by engine={explanations.engine!r}."
+            )
         if kind == "interactions" and column is None:
             return pictures.interactions(explanations, top)
         if kind in ("beeswarm", "row", "effect", "interactions"):
             k = explanations._output(label)
-            self.label_ = label = explanations.output_names.tolist()[k]
+            self.label_ = label = explanations._outputs[k]
             if kind == "row":
                 return pictures.row(explanations, k, row, top)
             if kind == "beeswarm":
@@ -380,7 +402,7 @@ class LimeImportanceDisplay:
     def _heatmap(self, top: int | None) -> Picture:
         columns, lines = self._lines(top)
         table = self.explanations.class_importances(self.aggregation)[:, columns].T
-        names = self.explanations.output_names
+        names = self.explanations._outputs
         draw = partial(plots.heatmap, table=table, names=names, label=self.name)
         return Picture(draw, lines, "Importances for each output")
 
@@ -401,25 +423,9 @@ def _final_wrapper(estimator: Any) -> Any:
     while hasattr(final, "steps"):
         final = final.steps[-1][1]
     check_is_fitted(final)
-    if not hasattr(final, "explanations_"):
+    if not hasattr(final, "importances_"):
         raise TypeError(
             "The estimator must be a LimeImportanceWrapper or a pipeline that ends with one. "
             f"Got {type(final).__name__}."
         )
     return final
-
-
-def _explained(explanations: Explanations, aggregation: Any, labels: Any) -> dict[str, Any]:
-    """What a display shows of explained rows; of a score, what it gains."""
-    scored = explanations.coefficients is not None
-    name = "gain of the score" if scored else pictures.measure(explanations, aggregation)
-    aggregation = None if scored else aggregation
-    return {
-        "importances": explanations.importances(aggregation, labels),
-        "intervals": explanations.estimate(aggregation, labels).confint(),
-        "name": name,
-        "feature_names": explanations.feature_names,
-        "explanations": explanations,
-        "aggregation": aggregation,
-        "labels": labels,
-    }

@@ -262,10 +262,6 @@ class Explainer:
         width = self.kernel_width if kernel_width is None else kernel_width
         return lime_width(len(self.feature_names_)) if isinstance(width, str) else float(width)
 
-    def _aggregation(self) -> str | Callable[..., Any] | None:
-        """A score's gains have but one."""
-        return self.aggregation if self.scoring is None else None
-
     def _samples(self, table: Table) -> Samples:
         """How many rows to ask about."""
         engine = ENGINES[self.engine]
@@ -285,7 +281,7 @@ class Explainer:
             explanations, main_shares = read(sampler.reader)
             if not samples.grow:
                 break
-            error = explanations._relative_error(self._aggregation(), kept_labels(self.labels))
+            error = explanations._relative_error(self.aggregation, kept_labels(self.labels))
             higher = [variance_split(effects)[2] for effects in explanations.effects]
             wanted = samples.wanted(self.num_samples_, error, higher)
             if wanted <= self.num_samples_:
@@ -328,6 +324,7 @@ class Explainer:
             classes=response.classes,
             bins=self.bins_,
             codes=codes,
+            response=response.method,
             engine=self.engine,
             kernel_width=kernel_width,
             num_features=self.num_features,

@@ -13,10 +13,11 @@ from sklearn.utils import Bunch
 from ._interactions import Interactions
 from ._rows import Rows
 from ._statistics.aggregations import SIGNED, direction, submodular_pick
-from ._statistics.estimates import Estimate, Values, cross_abs, estimate_importances, noise_floor
+from ._statistics.estimates import Estimate, cross_abs, estimate_importances, noise_floor
 from ._tables.columns import group_masks
 from ._tables.table import Table
 from ._views.html import describe, ranking
+from ._views.pictures import measure
 
 Floats = NDArray[np.float64]
 Aggregation = str | Callable[..., Any]
@@ -60,6 +61,8 @@ class Explanations(Rows):
         Cuts, levels and training frequencies of the columns.
     codes : ndarray of shape (n_explained, n_features)
         The bins of the rows explained.
+    response : str
+        The method of the model that is explained, or the score.
     engine : {"pooled", "local", "lime"}
         The engine that was taken.
     kernel_width : float
@@ -109,7 +112,7 @@ class Explanations(Rows):
 
     def estimate(
         self,
-        aggregation: Aggregation | None = None,
+        aggregation: Aggregation = "mean_abs",
         labels: Any = "all",
         bias_correction: bool = True,
     ) -> Estimate:
@@ -117,9 +120,9 @@ class Explanations(Rows):
 
         Parameters
         ----------
-        aggregation : str or callable, default=None
-            How rows become one number, see :func:`lime_importance`. None is "mean" of what a
-            score gains, and "mean_abs" otherwise.
+        aggregation : str or callable, default="mean_abs"
+            How rows become one number, see :func:`lime_importance`. Gains of a score have their
+            mean, whatever it is.
         labels : {"all", "predicted"}, class value or array-like of class values, default="all"
             "all": half the sum over the classes (the total variation), the mean over other
             outputs. "predicted": each row's predicted class. Else the mean over these classes.
@@ -134,13 +137,11 @@ class Explanations(Rows):
             intervals, (n_features, 2), by Student's t. They cover what endless samples for the
             same rows' table would give, not the truth about the data.
         """
-        aggregation = self._aggregation(aggregation)
-        values, shares = self._values(labels, signed=aggregation in SIGNED)
-        return self._estimate(values, aggregation, shares, bias_correction, self.population)
+        return self._estimate(aggregation, labels, bias_correction, self.population)
 
     def importances(
         self,
-        aggregation: Aggregation | None = None,
+        aggregation: Aggregation = "mean_abs",
         labels: Any = "all",
         bias_correction: bool = True,
     ) -> Floats:
@@ -148,7 +149,7 @@ class Explanations(Rows):
 
         Parameters
         ----------
-        aggregation : str or callable, default=None
+        aggregation : str or callable, default="mean_abs"
             As in :meth:`estimate`.
         labels : {"all", "predicted"}, class value or array-like of class values, default="all"
             As in :meth:`estimate`.
@@ -163,13 +164,13 @@ class Explanations(Rows):
         return self.estimate(aggregation, labels, bias_correction).values
 
     def class_importances(
-        self, aggregation: Aggregation | None = None, bias_correction: bool = True
+        self, aggregation: Aggregation = "mean_abs", bias_correction: bool = True
     ) -> Floats:
         """Importances for each output by itself.
 
         Parameters
         ----------
-        aggregation : str or callable, default=None
+        aggregation : str or callable, default="mean_abs"
             As in :meth:`estimate`.
         bias_correction : bool, default=True
             As in :meth:`estimate`.
@@ -179,13 +180,13 @@ class Explanations(Rows):
         importances : ndarray of shape (n_outputs, n_features)
             In units of the response.
         """
-        names = [[name] for name in self.output_names.tolist()]
+        names = [[name] for name in self._outputs]
         return np.array([self.importances(aggregation, name, bias_correction) for name in names])
 
     def group_importances(
         self,
         feature_groups: Mapping[Any, Any],
-        aggregation: Aggregation | None = None,
+        aggregation: Aggregation = "mean_abs",
         labels: Any = "all",
     ) -> dict[Any, float]:
         """One importance for each group of columns, as if a group were one column.
@@ -199,7 +200,7 @@ class Explanations(Rows):
         feature_groups : dict
             Name -> columns, by name or by number. Groups may share columns, and need not have all;
             within one a column counts once.
-        aggregation : str or callable, default=None
+        aggregation : str or callable, default="mean_abs"
             As in :meth:`estimate`.
         labels : {"all", "predicted"}, class value or array-like of class values, default="all"
             As in :meth:`estimate`.
@@ -319,11 +320,12 @@ class Explanations(Rows):
         Raises
         ------
         AttributeError
-            If the engine was not "pooled".
+            If the engine was not "pooled", or a score is explained.
         """
-        if not self.effects:
+        if not self.effects or self.coefficients is not None:
             raise AttributeError(
-                f"Interactions come with engine='pooled'. Got engine={self.engine!r} instead."
+                "Interactions come with engine='pooled' for a response, not for a score. "
+                f"Got engine={self.engine!r} for {self.response!r} instead."
             )
         return Interactions(
             self.effects, self.bins, self.feature_names, self.output_shares, self._output
@@ -395,10 +397,8 @@ class Explanations(Rows):
     def _repr_html_(self) -> str:
         estimate = self.estimate()
         low, high = estimate.confint().T
-        title = f"LIME {self.values}: mean size over the rows"
-        title = title if self.coefficients is None else "What the score gains by each column"
         return ranking(
-            title,
+            measure(self, "mean_abs"),
             self.feature_names,
             estimate.values,
             estimate.sem,
@@ -406,19 +406,12 @@ class Explanations(Rows):
             describe(self),
         )
 
-    def _aggregation(self, aggregation: Aggregation | None) -> Aggregation:
-        if aggregation is not None:
-            return aggregation
-        return "mean_abs" if self.coefficients is None else "mean"
-
     def _estimate(
-        self,
-        values: Values,
-        aggregation: Aggregation,
-        shares: Floats,
-        bias_correction: bool,
-        population: float,
+        self, aggregation: Aggregation, labels: Any, bias_correction: bool, population: float
     ) -> Estimate:
+        if self.coefficients is not None:
+            aggregation = "mean"
+        values, shares = self._values(labels, signed=aggregation in SIGNED)
         return estimate_importances(
             values,
             aggregation,
@@ -431,15 +424,13 @@ class Explanations(Rows):
             num_features=self.num_features,
         )
 
-    def _relative_error(self, aggregation: Aggregation | None = None, labels: Any = "all") -> float:
+    def _relative_error(self, aggregation: Aggregation = "mean_abs", labels: Any = "all") -> float:
         """Largest standard error over the range of the importances (Covert et al., SAGE, 2020).
 
         Of the neighbourhood's part of the error: that of the choice of rows does not shrink with
         more samples. Infinite if all importances are equal, 0 with a single replicate.
         """
-        aggregation = self._aggregation(aggregation)
         explained = len(self) if self.sample_weight is None else self.sample_weight.sum()
-        values, shares = self._values(labels, signed=aggregation in SIGNED)
-        estimate = self._estimate(values, aggregation, shares, True, float(explained))
+        estimate = self._estimate(aggregation, labels, True, float(explained))
         spread = np.ptp(estimate.values)
         return float(estimate.sem.max() / spread) if spread > 0 else np.inf

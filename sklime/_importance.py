@@ -23,6 +23,7 @@ from ._model.response import RESPONSE_METHODS
 from ._neighborhood.columns import DISCRETIZERS
 from ._statistics.aggregations import AGGREGATIONS
 from ._statistics.estimates import Estimate
+from ._views.pictures import measure
 
 # Parameters that LimeImportanceWrapper and lime_importance have in common.
 PARAMETERS: dict[str, list[Any]] = {
@@ -250,11 +251,13 @@ def lime_importance(
         estimator, X, y, training_data=training_data, sample_weight=sample_weight
     )
     labels = kept_labels(labels)
-    estimate = explanations.estimate(None if scoring is not None else aggregation, labels)
-    return summary(estimate, explanations, labels)
+    estimate = explanations.estimate(aggregation, labels)
+    return summary(estimate, explanations, aggregation, labels)
 
 
-def summary(estimate: Estimate, explanations: Explanations, labels: str) -> Importances:
+def summary(
+    estimate: Estimate, explanations: Explanations, aggregation: Any, labels: str
+) -> Importances:
     """Importances of explanations, those of each row among them."""
     magnitudes = explanations.magnitudes(labels)
     return Importances(
@@ -263,6 +266,7 @@ def summary(estimate: Estimate, explanations: Explanations, labels: str) -> Impo
         importances=magnitudes.T,
         importances_std=row_spread(magnitudes, explanations.sample_weight),
         explanations=explanations,
+        name=measure(explanations, aggregation),
         scored=explanations.coefficients is not None,
     )
 

@@ -33,6 +33,8 @@ class Importances:
         Standard deviation of `importances` over the rows.
     explanations : Explanations or None
         The weights of every row, and all that goes with them.
+    name : str
+        What they are, in words.
     scored : bool, default=False
         Whether they are what a score gains.
 
@@ -71,6 +73,7 @@ class Importances:
     importances: Floats | None
     importances_std: Floats
     explanations: Explanations | None
+    name: str
     scored: bool = False
 
     @property
@@ -199,6 +202,5 @@ class Importances:
         return "\n".join(lines)
 
     def _repr_html_(self) -> str:
-        title = "What the score gains by each column" if self.scored else "LIME importances"
         values, sem = self.estimate.values, self.importances_sem
-        return ranking(title, self.feature_names, values, sem, self._told(), [])
+        return ranking(self.name, self.feature_names, values, sem, self._told())

@@ -14,6 +14,7 @@ from sklearn.utils import Bunch
 
 from ._anova.effects import Effects, interaction_strength, interaction_table, variance_split
 from ._neighborhood.bins import Bins
+from ._views.html import ranking, variance
 
 Floats = NDArray[np.float64]
 
@@ -52,6 +53,14 @@ class Interactions:
     def __repr__(self) -> str:
         pairs = ", ".join(f"{a} x {b}: {strength:.3g}" for a, b, strength, _ in self.top(3))
         return f"<Interactions of {len(self.feature_names)} columns: {pairs or 'none found'}>"
+
+    def _repr_html_(self) -> str:
+        pairs = self.top(len(self.feature_names) ** 2)
+        names = [" \N{MULTIPLICATION SIGN} ".join(map(str, pair[:2])) for pair in pairs]
+        strength, sem = np.array([pair[2:] for pair in pairs]).reshape(-1, 2).T
+        notes = ["no pair rises above the noise"] * (not pairs) + variance(self.effects)
+        title = "Interactions: standard deviation in the response"
+        return ranking(title, names, strength, sem, strength > 1.96 * sem, notes)
 
     @cached_property
     def _strengths(self) -> tuple[Floats, Floats]:

@@ -39,6 +39,7 @@ class Rows:
     classes: NDArray[Any] | None
     bins: Bins
     codes: NDArray[np.unsignedinteger]
+    response: str
     engine: str
     kernel_width: float
     num_features: int | None
@@ -134,7 +135,9 @@ class Rows:
 
     @property
     def attributions(self) -> Floats:
-        """Weights or contributions, as `values` says."""
+        """Weights or contributions, as `values` says; of a score, what each row gains."""
+        if self.coefficients is not None:
+            return self._values()[0].mean()
         return self.weights if self.values == "weights" else self.contributions
 
     @property
@@ -147,12 +150,13 @@ class Rows:
         return self.weights * self._outside()[..., None]
 
     def to_frame(self) -> Any:
-        """The weights as a tidy table: row, column, output, value and weight.
+        """The weights, contributions or gains as a tidy table, named for what they are.
 
         Returns
         -------
         frame : dataframe
-            Of the library of the rows explained; pandas for arrays.
+            A line for each row, column and output, of the library of the rows explained; pandas
+            for arrays.
         """
         return to_frame(self)
 
@@ -202,6 +206,17 @@ class Rows:
         """
         return to_lime(self, i, label=label)
 
+    @property
+    def _outputs(self) -> list[Any]:
+        """Names of the outputs that there are attributions to: a score is a single one."""
+        return self.output_names.tolist() if self.coefficients is None else [self.response]
+
+    def _read(self, table: Floats) -> Floats:
+        """From outputs of the model (n_explained, n_outputs) to those of the attributions."""
+        if self.coefficients is None:
+            return table
+        return (table * self.coefficients).sum(axis=1, keepdims=True)
+
     def _outside(self) -> Floats:
         """1 less the training frequency of each own bin."""
         return 1 - self.bins.own_probabilities(self.codes)
@@ -229,14 +244,12 @@ class Rows:
 
     def _output(self, label: Any) -> int:
         """Number of a label's output; by default the second of two classes, or the only output."""
-        if label is not None:
-            return label_positions(self.output_names, label)[0]
-        if len(self.output_names) > 2 or (len(self.output_names) == 2 and self.classes is None):
-            raise ValueError(
-                f"The 'label' parameter must be one of {self.output_names.tolist()}. "
-                "Got None instead."
-            )
-        return len(self.output_names) - 1
+        names = self._outputs
+        if label is None and (len(names) == 1 or (len(names) == 2 and self.classes is not None)):
+            return len(names) - 1
+        if label not in names:
+            raise ValueError(f"The 'label' parameter must be one of {names}. Got {label!r}.")
+        return names.index(label)
 
 
 def refuse_signs(classes: NDArray[Any]) -> None:

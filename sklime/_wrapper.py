@@ -345,12 +345,11 @@ class LimeImportanceWrapper(Delegates, MetaEstimatorMixin, BaseEstimator):
         """Set every fitted attribute, now that nothing can fail any more."""
         labels = kept_labels(self.labels)
         explanations = Explanations.concatenate([fold.explanations for fold in folds])
-        aggregation = None if self.scoring is not None else self.aggregation
-        parts = [fold.explanations.estimate(aggregation, labels) for fold in folds]
+        parts = [fold.explanations.estimate(self.aggregation, labels) for fold in folds]
         # A gain is asked of all rows, each counted once; other importances are the folds' mean.
         pooled = self.scoring is not None or len(folds) == 1
-        estimate = explanations.estimate(aggregation, labels) if pooled else mean_estimate(parts)
-        importances = summary(estimate, explanations, labels)
+        whole = explanations.estimate(self.aggregation, labels) if pooled else mean_estimate(parts)
+        importances = summary(whole, explanations, self.aggregation, labels)
         for name in ("feature_names_in_", "estimators_", "fold_importances_", "_explainers"):
             self.__dict__.pop(name, None)  # of an earlier fit with other settings
         for name in ("pvalues_", "confidences_", "explanations_"):

@@ -42,9 +42,9 @@ class Derived(Response):
 
 def derive(response: Response, transform: Callable[[Floats], Floats], **changes: Any) -> Derived:
     """A response with other outputs; `changes` are their names and shares, and their classes."""
-    changes = {"targets": response.targets, "advance": None, **changes}
     inner = replace(response, advance=None)
-    return Derived(response.estimator, response.method, inner=inner, transform=transform, **changes)
+    changes = {"method": response.method, "targets": response.targets, "advance": None, **changes}
+    return Derived(response.estimator, inner=inner, transform=transform, **changes)
 
 
 def only(response: Response, positions: Sequence[int]) -> Derived:
@@ -88,7 +88,8 @@ def score_response(response: Response, scoring: str, y: Any) -> Derived:
     ones = np.ones(response.n_outputs)
     if scoring != REGRESSION:
         scores = _CLASS_SCORES[scoring]
-        return derive(response, scores, output_names=response.output_names, shares=ones)
+        named = {"method": scoring, "output_names": response.output_names}
+        return derive(response, scores, shares=ones, **named)
     targets = _targets(y)
     center, scale = targets.mean(axis=0), targets.std(axis=0)
     scale = np.where(scale > 0, scale, 1.0)
@@ -96,6 +97,7 @@ def score_response(response: Response, scoring: str, y: Any) -> Derived:
     return derive(
         response,
         partial(_moments, center=center, scale=scale),
+        method=scoring,
         output_names=np.array(names, dtype=object),
         shares=np.tile(ones, 2),
     )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from collections.abc import Sequence
+from typing import Any
 
 import narwhals.stable.v2 as nw
 import numpy as np
@@ -13,55 +14,46 @@ from .._tables.table import Table
 Floats = NDArray[np.float64]
 
 
-class Explained(Protocol):
-    """What the views take from explanations, which has their meaning."""
+def base_values(explained: Any) -> Floats:
+    """Return what the attributions of each row are added to, (n_explained, n_outputs).
 
-    @property
-    def weights(self) -> Floats: ...
-
-    @property
-    def attributions(self) -> Floats: ...
-
-    intercepts: Floats
-    scores: Floats
-    predictions: Floats
-    data: Any
-    sample_indices: NDArray[np.intp]
-    feature_names: NDArray[np.object_]
-    output_names: NDArray[Any]
-    classes: NDArray[Any] | None
-    bins: Any
-    codes: NDArray[np.unsignedinteger]
-    engine: str
-    kernel_width: float
-    num_samples: int
-    effects: tuple[Any, ...]
-    values: str
-
-
-def base_values(explained: Explained) -> Floats:
-    """Return what the values of each row are added to, (n_explained, n_outputs).
-
-    The model's mean response, where the engine knows it and the values are contributions; else the
-    intercepts of the rows' linear models.
+    The mean response, where the engine knows it and there are contributions; else the intercepts
+    of the rows' linear models.
     """
-    if explained.values != "contributions":
-        return explained.intercepts
-    if not explained.effects:
+    base: Floats = explained.intercepts
+    if explained.values == "contributions" and explained.effects:
+        mean = np.mean([effects.intercept for effects in explained.effects], axis=0)
+        base = np.broadcast_to(mean, base.shape)
+    elif explained.values == "contributions":
         own = explained.bins.own_probabilities(explained.codes)[..., None]
-        return explained.intercepts + (own * explained.weights).sum(axis=1)
-    mean = np.mean([effects.intercept for effects in explained.effects], axis=0)
-    return np.broadcast_to(mean, explained.intercepts.shape)
+        base = base + (own * explained.weights).sum(axis=1)
+    return np.asarray(explained._read(base))
 
 
-def column_values(explanations: Explained) -> NDArray[np.float64]:
+def predictions(explained: Any) -> Floats:
+    """Return what base values and attributions lead to, (n_explained, n_outputs).
+
+    The model's own response, or the score of each row; of a squared error, how much smaller it is
+    than that of the mean target.
+    """
+    return np.asarray(explained._read(explained.predictions))
+
+
+def noun(explained: Any) -> str:
+    """What the attributions are called."""
+    if explained.coefficients is not None:
+        return "gain"
+    return "weight" if explained.values == "weights" else "contribution"
+
+
+def column_values(explained: Any) -> NDArray[np.float64]:
     """Return the explained rows as numbers, (n_explained, n_features), NaN where missing.
 
     A category is the number of its level; one that training did not have comes last.
     """
-    table = Table(explanations.data)
+    table = Table(explained.data)
     columns = []
-    for j, column in enumerate(explanations.bins.columns):
+    for j, column in enumerate(explained.bins.columns):
         if column.categorical:
             codes = table.codes(j, column.levels)
             columns.append(np.where(codes < 0, np.nan, codes))
@@ -70,54 +62,54 @@ def column_values(explanations: Explained) -> NDArray[np.float64]:
     return np.column_stack(columns)
 
 
-def bin_labels(explanations: Explained, j: int) -> NDArray[Any] | None:
+def bin_labels(explained: Any, j: int) -> NDArray[Any] | None:
     """Return the bin of each row, (n_explained,), in a column without numbers; else None."""
-    column = explanations.bins.columns[j]
+    column = explained.bins.columns[j]
     if not column.categorical and column.unit != "bool":
         return None
-    labels = np.array([*explanations.bins.labels(j), "new level"], dtype=object)
-    return labels[np.minimum(explanations.codes[:, j], len(labels) - 1)]
+    labels = np.array([*explained.bins.labels(j), "new level"], dtype=object)
+    return labels[np.minimum(explained.codes[:, j], len(labels) - 1)]
 
 
-def bin_edges(explanations: Explained, j: int, x: Floats) -> tuple[Floats, bool]:
+def bin_edges(explained: Any, j: int, x: Floats) -> tuple[Floats, bool]:
     """Return the edges of a column's bins, the outer ones where `x` ends, and if it is of dates."""
-    column = explanations.bins.columns[j]
-    if bin_labels(explanations, j) is not None or not len(column.cuts):
+    column = explained.bins.columns[j]
+    if bin_labels(explained, j) is not None or not len(column.cuts):
         return np.empty(0), False
     low, high = np.nanmin([*x, *column.cuts]), np.nanmax([*x, *column.cuts])
     return np.concatenate([[low], column.cuts, [high]]), column.unit == "date"
 
 
-def row_names(explanations: Explained) -> NDArray[Any]:
+def row_names(explained: Any) -> NDArray[Any]:
     """Return the index labels of the explained rows, or where there are none their positions."""
     index = None
-    if nw.dependencies.is_into_dataframe(explanations.data):
-        index = nw.maybe_get_index(nw.from_native(explanations.data, eager_only=True))
-    return explanations.sample_indices if index is None else np.asarray(index)
+    if nw.dependencies.is_into_dataframe(explained.data):
+        index = nw.maybe_get_index(nw.from_native(explained.data, eager_only=True))
+    return explained.sample_indices if index is None else np.asarray(index)
 
 
-def to_frame(explanations: Explained) -> Any:
-    """Return the weights as a tidy dataframe: one line for each row, column and output.
+def to_frame(explained: Any) -> Any:
+    """Return the attributions as a tidy dataframe: one line for each row, column and output.
 
     It is of the library of the explained table (pandas, polars, pyarrow and others), pandas where
     that was no dataframe. A row has its index label, or its position in the table. The values of
     a table of numbers are numbers; of a mixed one they are objects in pandas, text elsewhere.
     """
-    n, d, n_outputs = explanations.attributions.shape
+    attributions, outputs = explained.attributions, np.array(explained._outputs)
+    scored = explained.coefficients is not None
+    n, d, n_outputs = attributions.shape
     backend: Any = nw.Implementation.PANDAS
-    if nw.dependencies.is_into_dataframe(explanations.data):
-        backend = nw.from_native(explanations.data, eager_only=True).implementation
-    values = _cells(explanations.data)
+    if nw.dependencies.is_into_dataframe(explained.data):
+        backend = nw.from_native(explained.data, eager_only=True).implementation
+    values = _cells(explained.data)
     if values.dtype == object and not backend.is_pandas_like():
         values = np.array([[None if v is None else str(v) for v in row] for row in values], object)
     columns = {
-        "row": np.repeat(row_names(explanations), d * n_outputs),
-        "column": np.tile(np.repeat(explanations.feature_names, n_outputs), n),
-        "output" if explanations.classes is None else "class": np.tile(
-            explanations.output_names, n * d
-        ),
+        "row": np.repeat(row_names(explained), d * n_outputs),
+        "column": np.tile(np.repeat(explained.feature_names, n_outputs), n),
+        "output" if explained.classes is None or scored else "class": np.tile(outputs, n * d),
         "value": np.repeat(values.ravel(), n_outputs),
-        "weight": explanations.attributions.ravel(),
+        noun(explained): attributions.ravel(),
     }
     try:
         return nw.from_dict(columns, backend=backend).to_native()
@@ -148,13 +140,12 @@ def _cells(data: Any) -> NDArray[Any]:
 REMAINDER = "(interactions, place in bin)"  # what is not in the columns' values
 
 
-def to_shap(explanations: Explained, *, label: Any = None, remainder: bool = True) -> Any:
-    """Return the weights as a :class:`shap.Explanation`, for shap's plots.
+def to_shap(explained: Any, *, label: Any = None, remainder: bool = True) -> Any:
+    """Return the attributions as a :class:`shap.Explanation`, for shap's plots.
 
     `data` are numbers: a category is the number of its level, `display_data` has its name. What
-    the weights leave of the model's own prediction, the interactions they have no part of and the
-    place of a value in its bin, is a last column, so that base value and values add up to it;
-    without a `remainder` they add up to what the row's linear model says.
+    the attributions leave of the model's own prediction is a last column, unless there is to be no
+    `remainder`.
     """
     try:
         import shap
@@ -162,14 +153,14 @@ def to_shap(explanations: Explained, *, label: Any = None, remainder: bool = Tru
         raise ImportError(
             "to_shap requires shap. You can install shap with `pip install shap`"
         ) from error
-    outputs = _outputs(explanations, label)
-    names = [str(name) for name in explanations.output_names[outputs]]
-    values = explanations.attributions[:, :, outputs]
-    base = base_values(explanations)[:, outputs]
-    data, shown = column_values(explanations), _cells(explanations.data)
-    columns = list(explanations.feature_names)
+    outputs = _chosen(explained, label)
+    names = [str(explained._outputs[k]) for k in outputs]
+    values = explained.attributions[:, :, outputs]
+    base = base_values(explained)[:, outputs]
+    data, shown = column_values(explained), _cells(explained.data)
+    columns = list(explained.feature_names)
     if remainder:
-        left = explanations.predictions[:, outputs] - base - values.sum(axis=1)
+        left = predictions(explained)[:, outputs] - base - values.sum(axis=1)
         values = np.concatenate([values, left[:, None]], axis=1)
         data = np.column_stack([data, np.full(len(data), np.nan)])
         shown = np.column_stack([shown.astype(object), np.full(len(data), "")])
@@ -185,19 +176,15 @@ def to_shap(explanations: Explained, *, label: Any = None, remainder: bool = Tru
     )
 
 
-def _outputs(explanations: Explained, label: Any) -> list[int]:
-    """Positions of the outputs meant by a label; without one, what there is to know."""
-    names = explanations.output_names.tolist()
-    if label is not None:
-        if label not in names:
-            raise ValueError(f"label must be one of {names}. Got {label!r}.")
-        return [names.index(label)]
-    if explanations.classes is not None and len(names) == 2:
-        return [1]
-    return list(range(len(names)))
+def _chosen(explained: Any, label: Any) -> list[int]:
+    """Positions of the outputs that a label means; all of several if there is none."""
+    several = len(explained._outputs) > 2 or explained.classes is None
+    if label is None and several:
+        return list(range(len(explained._outputs)))
+    return [explained._output(label)]
 
 
-def to_lime(explanations: Explained, i: int, *, label: Any = None) -> Any:
+def to_lime(explained: Any, i: int, *, label: Any = None) -> Any:
     """Return the weights of one row as lime's own object.
 
     Columns by decreasing absolute weight, with lime's notation of the row's bins, such as
@@ -211,42 +198,40 @@ def to_lime(explanations: Explained, i: int, *, label: Any = None) -> Any:
         raise ImportError(
             "to_lime requires lime. You can install lime with `pip install lime`"
         ) from error
-    i = range(len(explanations.codes))[i]
-    outputs = _outputs(explanations, label)
-    classifier = explanations.classes is not None
-    if not classifier and len(outputs) > 1:
-        known = explanations.output_names.tolist()
-        raise ValueError(f"lime explains one output: pass label=, one of {known}.")
-    texts = row_texts(explanations, i)
+    if explained.coefficients is not None:
+        raise ValueError(f"lime explains a response, not a score. Got {explained.response!r}.")
+    i = range(len(explained.codes))[i]
+    classifier = explained.classes is not None
+    outputs = range(len(explained._outputs)) if classifier else [explained._output(label)]
+    texts = row_texts(explained, i)
     mapper = TableDomainMapper(
-        list(explanations.feature_names),
+        list(explained.feature_names),
         texts,
         np.ones(len(texts)),
         categorical_features=range(len(texts)),
-        discretized_feature_names=_bin_texts(explanations, i, texts),
+        discretized_feature_names=_bin_texts(explained, i, texts),
     )
-    names = [str(name) for name in explanations.output_names]
+    names = [str(name) for name in explained.output_names]
     mode = "classification" if classifier else "regression"
     result = Explanation(mapper, mode=mode, class_names=names)
     if classifier:
-        result.predict_proba = explanations.predictions[i]
-        outputs = list(range(len(names)))
+        result.predict_proba = explained.predictions[i]
     else:
-        predictions = explanations.predictions[:, outputs[0]]
+        predictions = explained.predictions[:, outputs[0]]
         result.predicted_value = predictions[i]
         result.min_value, result.max_value = predictions.min(), predictions.max()
-    _fill(result, explanations, i, outputs)
+    _fill(result, explained, i, outputs)
     return result
 
 
-def _fill(result: Any, explanations: Explained, i: int, outputs: list[int]) -> None:
+def _fill(result: Any, explained: Any, i: int, outputs: Sequence[int]) -> None:
     """Put the weights of a row into lime's object."""
-    weights, intercepts = explanations.weights[i], explanations.intercepts[i]
+    weights, intercepts = explained.weights[i], explained.intercepts[i]
     result.score, result.local_pred = {}, {}
     # lime files a regression under 1, and its negative under 0.
     for key, k in zip(outputs if result.mode == "classification" else [1], outputs, strict=True):
         result.intercept[key] = float(intercepts[k])
-        result.score[key] = float(explanations.scores[i, k])
+        result.score[key] = float(explained.scores[i, k])
         result.local_exp[key] = _ranked(weights[:, k])
         result.local_pred[key] = result.intercept[key] + float(weights[:, k].sum())
     if result.mode == "regression":
@@ -260,9 +245,9 @@ def _ranked(weights: NDArray[np.float64]) -> list[tuple[int, float]]:
     return [(int(j), float(weights[j])) for j in order if weights[j] != 0]
 
 
-def row_texts(explanations: Explained, i: int) -> list[str]:
+def row_texts(explained: Any, i: int) -> list[str]:
     """Return the cells of one row as texts."""
-    return [_text(value) for value in _cells(Table(explanations.data).take(np.array([i])))[0]]
+    return [_text(value) for value in _cells(Table(explained.data).take(np.array([i])))[0]]
 
 
 def _text(value: Any) -> str:
@@ -271,12 +256,12 @@ def _text(value: Any) -> str:
     return f"{value:.4g}" if isinstance(value, float | np.floating) else str(value)
 
 
-def _bin_texts(explanations: Explained, i: int, values: list[str]) -> list[str]:
+def _bin_texts(explained: Any, i: int, values: list[str]) -> list[str]:
     """The bin of each cell of a row as lime writes it: "3.1 < x0 <= 4.2", or "color=red"."""
-    bins = explanations.bins
+    bins = explained.bins
     texts = []
-    for j, name in enumerate(explanations.feature_names):
-        labels, code = bins.labels(j), explanations.codes[i, j]
+    for j, name in enumerate(explained.feature_names):
+        labels, code = bins.labels(j), explained.codes[i, j]
         label = labels[code] if code < len(labels) else values[j]
         interval = "x" in label.split() and not bins.columns[j].categorical
         texts.append(label.replace("x", name) if interval else f"{name}={label}")

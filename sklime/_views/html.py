@@ -9,8 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .._anova.effects import variance_split
-from .exports import Explained
+from .._anova.effects import Effects, variance_split
 from .pictures import largest
 from .plots import texts
 
@@ -89,7 +88,7 @@ def _line(name: Any, number: str, error: str, share: float, told: bool) -> str:
     )
 
 
-def describe(explained: Explained) -> list[str]:
+def describe(explained: Any) -> list[str]:
     """How many rows were explained, how well, and how."""
     n, d, n_outputs = explained.attributions.shape
     counts = f"{n} rows, {d} columns"
@@ -103,14 +102,15 @@ def describe(explained: Explained) -> list[str]:
         fit = "R² of the rows: none, for the predictions are constant"
     made = f"engine {explained.engine} · {explained.num_samples} perturbed rows"
     width = f"kernel width {explained.kernel_width:.3g}"
-    return [" · ".join([counts, fit, *_variance(explained), made, width])]
+    parts = [] if explained.coefficients is not None else variance(explained.effects)
+    return [" · ".join([counts, fit, *parts, made, width])]
 
 
-def _variance(explained: Explained) -> list[str]:
-    """What the model's variance is made of, where the engine knows it."""
-    if not explained.effects:
+def variance(models: Sequence[Effects]) -> list[str]:
+    """What the variance of the response is made of, where the engine knows it."""
+    if not models:
         return []
-    splits = np.mean([variance_split(effects) for effects in explained.effects], axis=0)
+    splits = np.mean([variance_split(effects) for effects in models], axis=0)
     shares = splits.mean(axis=1)
     if np.isnan(shares[0]):  # an output does not vary
         return []

@@ -15,6 +15,8 @@ from .exports import (
     bin_edges,
     bin_labels,
     column_values,
+    noun,
+    predictions,
     row_names,
     row_texts,
 )
@@ -31,6 +33,14 @@ _MEASURES = {
     "median_abs": "median |{}|",
     "max_abs": "largest |{}|",
     "mean": "mean {}",
+}
+
+
+_RESPONSES = {
+    "predict_proba": "probability",
+    "decision_function": "decision function",
+    "predict": "prediction",
+    "score_samples": "score of the sample",
 }
 
 
@@ -65,6 +75,8 @@ class Picture(NamedTuple):
         ax.set_xlabel(self.x_label, parse_math=False)
         ax.set_ylabel(self.y_label, parse_math=False)
         ax.set_title(self.title, loc="left", fontsize="medium", parse_math=False)
+        if self.lines is not None and ax.patches:
+            plots.make_room(ax)
 
 
 def beeswarm(explained: Any, k: int, columns: Places, lines: Lines) -> Picture:
@@ -77,14 +89,14 @@ def beeswarm(explained: Any, k: int, columns: Places, lines: Lines) -> Picture:
     def draw(ax: Axes) -> None:
         plots.beeswarm(ax, x, shade, levels)
 
-    return Picture(draw, lines, f"{len(x):,} rows", _contribution(explained, k))
+    return Picture(draw, lines, f"{len(x):,} rows", _attribution(explained, k))
 
 
 def row(explained: Any, k: int, i: int, top: int | None) -> Picture:
     """How the contributions of row i lead from the average to its prediction."""
     i = range(len(explained.codes))[i]
     values, cells = explained.attributions[i, :, k], row_texts(explained, i)
-    base, prediction = base_values(explained)[i, k], explained.predictions[i, k]
+    base, prediction = base_values(explained)[i, k], predictions(explained)[i, k]
     columns, rest = np.split(
         plots.descending(np.abs(values)), [len(values) if top is None else top]
     )
@@ -98,10 +110,11 @@ def row(explained: Any, k: int, i: int, top: int | None) -> Picture:
         steps.insert(-1, values[rest].sum())
 
     def draw(ax: Axes) -> None:
-        plots.waterfall(ax, np.array(steps), float(base))
+        plots.waterfall(ax, np.array(steps), float(base), end)
 
+    end = "prediction" if explained.coefficients is None else "score"
     title = f"Row {plots.short(row_names(explained)[i])}"
-    return Picture(draw, Lines([*names, REMAINDER]), title, _contribution(explained, k))
+    return Picture(draw, Lines([*names, REMAINDER]), title, _attribution(explained, k))
 
 
 def interactions(explained: Any, top: int | None) -> Picture:
@@ -119,7 +132,7 @@ def interactions(explained: Any, top: int | None) -> Picture:
         plots.bars(ax, strength[shown], ends[shown], faint)
 
     lines = Lines(names, rest if pairs else "no pair rises above the noise", faint)
-    what = f"standard deviation in the {_response(explained)}, with 95 % interval"
+    what = f"adds {_to(explained)} (standard deviation), with 95 % interval"
     return Picture(draw, lines, "Interactions", what)
 
 
@@ -128,7 +141,7 @@ def pair(explained: Any, k: int, first: int | str, second: int | str) -> Picture
     table = explained.interactions.table(first, second, explained.output_names[k])
     y, x = (plots.short(explained.feature_names[explained._column(j)]) for j in (first, second))
     faint = np.abs(table.effects) <= 1.96 * table.sem
-    title = f"What {y} and {x} together add to the {_response(explained, k)}"
+    title = f"What {y} and {x} together add {_to(explained, k)}"
 
     def draw(ax: Axes) -> None:
         plots.heatmap(ax, table.effects, table.columns, faint=faint)
@@ -140,7 +153,7 @@ def effect(explained: Any, k: int, column: int | str, top: int | None) -> Pictur
     """What the bins of a column add to output k by themselves."""
     j = explained._column(column)
     found = explained.main_effect(j, explained.output_names[k])
-    name, what = plots.short(explained.feature_names[j]), f"adds to the {_response(explained, k)}"
+    name, what = plots.short(explained.feature_names[j]), f"adds {_to(explained, k)}"
     x = column_values(explained)[:, j]
     edges, dates = bin_edges(explained, j, x)
     if len(edges) < 3:
@@ -189,25 +202,29 @@ def largest(sizes: Floats, top: int | None) -> tuple[Places, str]:
 
 def measure(explained: Any, aggregation: Any) -> str:
     """What an aggregation makes of the contributions, in words."""
-    name = aggregation if isinstance(aggregation, str) else None
-    own = name or getattr(aggregation, "__name__", "own measure")
-    text = _MEASURES.get(str(name), f"{own} of the {{}}s").format(_noun(explained))
-    return f"{text} to the {_response(explained)}"
+    if explained.coefficients is not None:
+        aggregation = "mean"  # gains have no other
+    own = getattr(aggregation, "__name__", "own measure") if callable(aggregation) else aggregation
+    text = _MEASURES.get(own, f"{own} of the {{}}s").format(_noun(explained))
+    return f"{text} {_to(explained)}"
+
+
+def _attribution(explained: Any, k: int | None = None) -> str:
+    """What the numbers of rows are, in words."""
+    return f"{_noun(explained)} {_to(explained, k)}"
 
 
 def _noun(explained: Any) -> str:
-    return "contribution" if explained.values == "contributions" else "LIME weight"
+    return noun(explained).replace("weight", "LIME weight")
 
 
-def _contribution(explained: Any, k: int) -> str:
-    return f"{_noun(explained)} to the {_response(explained, k)}"
-
-
-def _response(explained: Any, k: int | None = None) -> str:
-    """What the model says, of one output if there are several."""
-    names, predictions = explained.output_names, explained.predictions
+def _to(explained: Any, k: int | None = None) -> str:
+    """To what the numbers add, of one output if there are several."""
+    if explained.coefficients is not None:
+        return f"in {explained.response}"
+    names, unnamed = (
+        explained._outputs,
+        "prediction" if explained.classes is None else "probability",
+    )
     of = "" if k is None or len(names) == 1 else f" of {plots.short(names[k], 20)}"
-    if explained.classes is None:
-        return f"prediction{of}"
-    chances = (predictions >= 0).all() and np.allclose(predictions.sum(axis=1), 1)
-    return f"{'probability' if chances else 'decision function'}{of}"
+    return f"to the {_RESPONSES.get(explained.response, unnamed)}{of}"

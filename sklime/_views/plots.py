@@ -72,8 +72,6 @@ def bars(
             va="center",
             fontsize="small",
         )
-    ax.use_sticky_edges = not signed  # else there is no room for a number left of a bar's start
-    ax.margins(x=0.2 if signed else 0.14)
     number_axis(ax, ends, len(values))
 
 
@@ -231,17 +229,15 @@ def compare(ax: Any, tables: Mapping[str, Floats], columns: Places, names: Names
         axis.spines[:].set_visible(False)
 
 
-def waterfall(ax: Any, values: Floats, base: float) -> None:
-    """Bars that start where the one before ends, from the average to the prediction."""
+def waterfall(ax: Any, values: Floats, base: float, end: str) -> None:
+    """Bars that start where the one before ends, from the average to the row's own `end`."""
     ends, n = base + np.cumsum(values), len(values)
     bars(ax, values, starts=np.append(base, ends[:-1]), signed=True)
     stroke = {"color": _GREY, "linewidth": 0.8, "zorder": 0.5}
-    for i, end in enumerate(ends[:-1]):
-        ax.plot([end, end], [i, i + 1], **stroke)
+    for i, x in enumerate(ends[:-1]):
+        ax.plot([x, x], [i, i + 1], **stroke)
     both = np.array([base, ends[-1]])
-    names = (
-        f"{what} = {x}" for what, x in zip(("average", "prediction"), texts(both), strict=True)
-    )
+    names = (f"{what} = {x}" for what, x in zip(("average", end), texts(both), strict=True))
     for x, y, name in zip(both, (-0.8, n - 0.2), names, strict=True):
         ax.plot([x, x], [-0.5, n - 0.5], linestyle=":", **stroke)
         side = "right" if x > (ends.max() + ends.min()) / 2 else "left"
@@ -276,6 +272,18 @@ def scatter(
         ax.legend(title=short(name), fontsize="small", frameon=False)
     elif name:
         _value_bar(ax, f"value of {short(name)}")
+
+
+def make_room(ax: Any) -> None:
+    """Widen the x-axis until every text in the plot is inside."""
+    for _ in range(3):  # a wider axis moves the texts' places too
+        ax.figure.draw_without_rendering()
+        boxes = [ax.get_window_extent(), *(text.get_window_extent() for text in ax.texts)]
+        left = boxes[0].x0 - min(box.x0 for box in boxes)
+        right = max(box.x1 for box in boxes) - boxes[0].x1
+        low, high = ax.get_xlim()
+        unit = 1.2 * (high - low) / boxes[0].width
+        ax.set_xlim(low - left * unit, high + right * unit)
 
 
 def _color_bar(ax: Any, mappable: Any, label: str) -> Any:

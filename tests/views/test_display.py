@@ -395,7 +395,7 @@ def test_beeswarm_of_constants_is_drawn():
 def test_beeswarm_of_several_classes_wants_one_named(iris):
     with pytest.raises(ValueError, match=r"'label' parameter must be one of \['a', 'b', 'c'\]"):
         from_estimator(iris, kind="beeswarm")
-    with pytest.raises(ValueError, match=r"values of \['a', 'b', 'c'\]. Got 'd'"):
+    with pytest.raises(ValueError, match=r"one of \['a', 'b', 'c'\]. Got 'd'"):
         from_estimator(iris, kind="beeswarm", label="d")
     assert not plt.get_fignums()
     display = from_estimator(iris, kind="beeswarm", label="c")
@@ -495,7 +495,7 @@ def test_interactions_are_bars_of_the_strongest_pairs(product):
     display = from_explanations(product, kind="interactions")
     assert y_labels(display.ax_)[0] == "x0 \N{MULTIPLICATION SIGN} x1"
     assert display.ax_.patches[0].get_width() == pytest.approx(1, abs=0.1)
-    assert display.ax_.get_xlabel().startswith("standard deviation in the prediction")
+    assert display.ax_.get_xlabel().startswith("adds to the prediction")
 
 
 def test_no_interactions_are_said_to_be_none():

@@ -84,9 +84,9 @@ def mixed():
 def test_frame_has_one_line_for_each_row_column_and_class(iris):
     frame = to_frame(iris)
     assert isinstance(frame, pd.DataFrame)
-    assert list(frame.columns) == ["row", "column", "class", "value", "weight"]
+    assert list(frame.columns) == ["row", "column", "class", "value", "contribution"]
     assert len(frame) == 30 * 4 * 3
-    wide = frame.pivot(index="row", columns=["column", "class"], values="weight")
+    wide = frame.pivot(index="row", columns=["column", "class"], values="contribution")
     names = list(iris.feature_names)
     for k, name in enumerate("abc"):
         weights = wide.xs(name, axis=1, level=1).loc[iris.sample_indices, names]
@@ -111,10 +111,10 @@ def test_frame_of_a_table_with_an_index_has_its_labels():
 
 def test_frame_of_a_regression_has_numbered_outputs(targets):
     frame = to_frame(targets)
-    assert list(frame.columns) == ["row", "column", "output", "value", "weight"]
+    assert list(frame.columns) == ["row", "column", "output", "value", "contribution"]
     assert frame["output"].unique().tolist() == [0, 1]
     line = frame[(frame["row"] == 7) & (frame["column"] == "x1") & (frame["output"] == 1)]
-    assert line["weight"].item() == targets.attributions[7, 1, 1]
+    assert line["contribution"].item() == targets.attributions[7, 1, 1]
     assert line["value"].item() == targets.data[7, 1]
 
 
@@ -139,7 +139,7 @@ def test_frame_is_of_the_library_of_the_table(library):
     expected = to_frame(explain(model_of_arrays, X))
     frame = to_frame(explain(model_of_arrays, native))
     assert isinstance(frame, kind)
-    columns = {name: np.asarray(frame[name]) for name in ("row", "column", "value", "weight")}
+    columns = {name: np.asarray(frame[name]) for name in ("row", "column", "value", "contribution")}
     for name, column in columns.items():
         np.testing.assert_array_equal(column, expected[name].to_numpy())
 
@@ -198,7 +198,7 @@ def test_shap_values_are_those_of_the_positive_class(mixed):
     assert list(plain.feature_names) == names[:-1]
     other = to_shap(mixed, label="no", remainder=False)
     np.testing.assert_array_equal(other.values, mixed.attributions[:, :, 0])
-    with pytest.raises(ValueError, match=r"label must be one of \['no', 'yes'\]. Got 'maybe'"):
+    with pytest.raises(ValueError, match=r"'label' parameter must be one of \['no', 'yes'\]"):
         to_shap(mixed, label="maybe")
 
 
@@ -359,7 +359,7 @@ def test_lime_rows_are_numbered_as_in_a_list(linear):
 
 
 def test_lime_of_several_targets_wants_one_named(targets):
-    with pytest.raises(ValueError, match=r"lime explains one output: pass label=, one of \[0, 1\]"):
+    with pytest.raises(ValueError, match=r"The 'label' parameter must be one of \[0, 1\]"):
         to_lime(targets, 0)
     assert dict(to_lime(targets, 0, label=1).as_map()[1]) == dict(
         enumerate(targets.weights[0, :, 1])
