@@ -386,8 +386,7 @@ class LimeImportanceDisplay:
         def draw(ax: Axes) -> None:
             plots.bars(ax, self.importances[columns], ends, lines.faint)
 
-        x_label = self.name if ends is None else f"{self.name}, with 95 % interval"
-        return Picture(draw, lines, "Importances", x_label)
+        return Picture(draw, lines, "Importances" + plots.told(lines.faint), self.name)
 
     def _box(self, top: int | None) -> Picture:
         columns, lines = self._lines(top)
@@ -395,7 +394,7 @@ class LimeImportanceDisplay:
             spread, title, what = self.fold_importances, "Importances in {} folds", self.name
         else:
             spread, title = self.explanations.magnitudes(self.labels), "{:,} rows"
-            what = self.name.replace("mean |", "|")
+            what = pictures.size(self.explanations)
         draw = partial(plots.boxes, spread=spread[:, columns])
         return Picture(draw, lines, title.format(len(spread)), what)
 

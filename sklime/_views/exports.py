@@ -72,12 +72,14 @@ def bin_labels(explained: Any, j: int) -> NDArray[Any] | None:
 
 
 def bin_edges(explained: Any, j: int, x: Floats) -> tuple[Floats, bool]:
-    """Return the edges of a column's bins, the outer ones where `x` ends, and if it is of dates."""
+    """Return edges between a column's bins, midway between values of `x`, and if it is of dates."""
     column = explained.bins.columns[j]
     if bin_labels(explained, j) is not None or not len(column.cuts):
         return np.empty(0), False
-    low, high = np.nanmin([*x, *column.cuts]), np.nanmax([*x, *column.cuts])
-    return np.concatenate([[low], column.cuts, [high]]), column.unit == "date"
+    values = np.unique([*x[~np.isnan(x)], *column.cuts])
+    above = np.minimum(np.searchsorted(values, column.cuts, "right"), len(values) - 1)
+    edges = (column.cuts + values[above]) / 2  # a value at a cut is in the bin below it
+    return np.concatenate([values[:1], edges, values[-1:]]), column.unit == "date"
 
 
 def row_names(explained: Any) -> NDArray[Any]:

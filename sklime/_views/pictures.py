@@ -132,8 +132,8 @@ def interactions(explained: Any, top: int | None) -> Picture:
         plots.bars(ax, strength[shown], ends[shown], faint)
 
     lines = Lines(names, rest if pairs else "no pair rises above the noise", faint)
-    what = f"adds {_to(explained)} (standard deviation), with 95 % interval"
-    return Picture(draw, lines, "Interactions", what)
+    what = f"adds {_to(explained)} (standard deviation)"
+    return Picture(draw, lines, "Interactions" + plots.told(faint), what)
 
 
 def pair(explained: Any, k: int, first: int | str, second: int | str) -> Picture:
@@ -142,11 +142,13 @@ def pair(explained: Any, k: int, first: int | str, second: int | str) -> Picture
     y, x = (plots.short(explained.feature_names[explained._column(j)]) for j in (first, second))
     faint = np.abs(table.effects) <= 1.96 * table.sem
     title = f"What {y} and {x} together add {_to(explained, k)}"
+    label = f"adds {_to(explained, k)}" if len(table.columns) > plots.MOST_NUMBERS else ""
 
     def draw(ax: Axes) -> None:
-        plots.heatmap(ax, table.effects, table.columns, faint=faint)
+        plots.heatmap(ax, table.effects, table.columns, label, faint)
 
-    return Picture(draw, Lines(table.rows), title, x, y)
+    brackets = "\n(in brackets: the 95 % interval holds 0)" if faint.any() and not label else ""
+    return Picture(draw, Lines(table.rows), title, x + brackets, y)
 
 
 def effect(explained: Any, k: int, column: int | str, top: int | None) -> Picture:
@@ -165,7 +167,7 @@ def effect(explained: Any, k: int, column: int | str, top: int | None) -> Pictur
         def draw_levels(ax: Axes) -> None:
             plots.bars(ax, means, ends, lines.faint, signed=True)
 
-        return Picture(draw_levels, lines, f"Effect of {name}", f"{what}, with 95 % interval")
+        return Picture(draw_levels, lines, f"Effect of {name}{plots.told(lines.faint)}", what)
     y = explained.attributions[:, j, k]
     bins = slice(len(edges) - 1)  # without the one of missing values
     other, shade, levels = _partner(explained, j)
@@ -175,7 +177,7 @@ def effect(explained: Any, k: int, column: int | str, top: int | None) -> Pictur
         x, edges = x / 86_400e9, edges / 86_400e9
 
     def draw(ax: Axes) -> None:
-        plots.effect(ax, edges, found.effects[bins], found.intervals[bins], dates)
+        plots.effect(ax, x, edges, found.effects[bins], found.intervals[bins], dates)
         plots.scatter(ax, x, y, shade, levels, other)
 
     return Picture(draw, None, f"Effect of {name}".partition(" (missing")[0], name, what)
@@ -212,6 +214,12 @@ def measure(explained: Any, aggregation: Any) -> str:
 def _attribution(explained: Any, k: int | None = None) -> str:
     """What the numbers of rows are, in words."""
     return f"{_noun(explained)} {_to(explained, k)}"
+
+
+def size(explained: Any) -> str:
+    """What sizes of rows are, in words: gains keep their signs."""
+    text = "{}" if explained.coefficients is not None else "|{}|"
+    return f"{text.format(_noun(explained))} {_to(explained)}"
 
 
 def _noun(explained: Any) -> str:

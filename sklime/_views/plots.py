@@ -20,6 +20,9 @@ _LINES = (_BLUE, _VERMILLION, _GREEN, _PURPLE)
 # From low to high values; about equally bright throughout, to be seen on white and on black.
 _LOW_TO_HIGH = (_BLUE, "#9A62B0", "#E8702A")
 
+_MINUS = "\N{MINUS SIGN}"
+MOST_NUMBERS = 10  # columns of a heat map that has its numbers in it
+
 # The beeswarm's places side by side; of its rows, the height of a dot and of the highest stack.
 _PLACES, _DOT, _STACK = 100, 0.15, 0.84
 
@@ -192,7 +195,7 @@ def heatmap(
         ax.tick_params(axis="x", labelsize="small")
     colors = image.to_rgba(table)
     numbers = np.reshape(texts(table.ravel(), signed), table.shape)
-    for (i, k), number in np.ndenumerate(numbers if len(labels) <= 10 else numbers[:0]):
+    for (i, k), number in np.ndenumerate(numbers if len(labels) <= MOST_NUMBERS else numbers[:0]):
         quiet = faint is not None and faint[i, k]
         ax.text(
             k,
@@ -218,7 +221,7 @@ def compare(ax: Any, tables: Mapping[str, Floats], columns: Places, names: Names
         color = _LINES[i % len(_LINES)]
         ax.plot(stages, places[:, i], color=color)
         ax.scatter(stages, places[:, i], 20 + 180 * sizes[:, j], color, zorder=3)
-    ax.set_xticks(stages, [short(name, 14) for name in tables], parse_math=False)
+    ax.set_xticks(stages, [short(name, 20) for name in tables], parse_math=False)
     ax.set_xlim(-0.07 * (len(tables) - 1), 1.07 * (len(tables) - 1))
     right = ax.secondary_yaxis("right")
     for axis, stage in ((ax, 0), (right, -1)):
@@ -236,21 +239,25 @@ def waterfall(ax: Any, values: Floats, base: float, end: str) -> None:
     stroke = {"color": _GREY, "linewidth": 0.8, "zorder": 0.5}
     for i, x in enumerate(ends[:-1]):
         ax.plot([x, x], [i, i + 1], **stroke)
-    both = np.array([base, ends[-1]])
-    names = (f"{what} = {x}" for what, x in zip(("average", end), texts(both), strict=True))
-    for x, y, name in zip(both, (-0.8, n - 0.2), names, strict=True):
+    for what, x, y in (("average", base, -0.8), (end, ends[-1], n - 0.2)):
+        name = f"{what} = {texts(np.array([x]))[0]}"
         ax.plot([x, x], [-0.5, n - 0.5], linestyle=":", **stroke)
         side = "right" if x > (ends.max() + ends.min()) / 2 else "left"
         ax.text(x, y, name, ha=side, va="center", fontweight="bold", fontsize="small")
     ax.set_ylim(n + 0.2, -1.2)
 
 
-def effect(ax: Any, edges: Floats, means: Floats, intervals: Floats, dates: bool) -> None:
+def effect(
+    ax: Any, x: Floats, edges: Floats, means: Floats, intervals: Floats, dates: bool
+) -> None:
     """A column's effect as steps between the edges (n_bins + 1,), with a band."""
     from matplotlib import rc_context
 
     color = text_color()
     low, high = (np.append(end, end[-1]) for end in intervals.T)
+    counts, places = np.histogram(x[~np.isnan(x)], 30)
+    below = ax.get_xaxis_transform()  # the numbers of rows, in the lowest fifth of the plot
+    ax.stairs(counts / counts.max() / 5, places, fill=True, transform=below, color=_GREY, alpha=0.3)
     ax.fill_between(edges, low, high, step="post", color=color, alpha=0.2, linewidth=0)
     ax.stairs(means, edges, baseline=None, color=color, linewidth=2)
     ax.axhline(0, color=color, linewidth=0.8, zorder=0.5)
@@ -264,10 +271,12 @@ def scatter(
     ax: Any, x: Floats, y: Floats, shade: Floats, levels: NDArray[Any] | None, name: str
 ) -> None:
     """Dots in the colours of another column, by its ranks or its levels."""
-    colors = _shades(shade if levels is None else levels)
-    ax.scatter(x, y, 14, colors, alpha=0.75, linewidths=0, rasterized=len(x) > 10_000)
+    shades = _shades(shade if levels is None else levels)
+    ax.scatter(x, y, 14, shades, alpha=0.75, linewidths=0, rasterized=len(x) > 10_000)
     if levels is not None:
-        for level, color in _level_colors(levels).items():
+        colors = _level_colors(levels)
+        others = {"others": _GREY} if set(levels) - set(colors) else {}
+        for level, color in (colors | others).items():
             ax.scatter([], [], 14, color, label=short(level, 20))
         ax.legend(title=short(name), fontsize="small", frameon=False)
     elif name:
@@ -298,6 +307,13 @@ def holds_zero(intervals: Floats) -> Mask:
     return np.asarray((intervals[:, 0] <= 0) & (intervals[:, 1] >= 0))
 
 
+def told(faint: Mask | None) -> str:
+    """What is said of intervals, where there are any."""
+    if faint is None:
+        return ""
+    return ", with 95 % intervals" + " (empty bars: they hold 0)" * bool(faint.any())
+
+
 def number_axis(ax: Any, numbers: Floats, n_lines: int) -> None:
     """So few ticks that their numbers stay apart in a small plot, and a line at 0 if needed."""
     ax.locator_params(axis="x", nbins=5, steps=[1, 2, 5, 10])
@@ -308,10 +324,9 @@ def number_axis(ax: Any, numbers: Floats, n_lines: int) -> None:
 def texts(values: Floats, signed: bool = False) -> list[str]:
     """Numbers with as many decimals as show three digits of the largest one."""
     largest, sign = np.abs(values[np.isfinite(values)]).max(initial=0), "+" if signed else ""
-    if largest and not 1e-4 <= largest < 1e7:
-        return [f"{value:{sign}.2e}" if value else "0" for value in values]
     decimals = max(0, 2 - int(np.floor(np.log10(largest or 1))))
-    return [f"{value:{sign},.{decimals}f}" for value in values]
+    form = f"{sign},.{decimals}f" if 1e-4 <= largest < 1e7 else f"{sign}.2e"
+    return [f"{value:{form}}".replace("-", _MINUS) if value else "0" for value in values]
 
 
 def descending(numbers: Floats) -> Places:

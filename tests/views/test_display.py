@@ -93,6 +93,7 @@ def dots(ax, n_rows):
 def numbers(ax):
     """The numbers written in a plot."""
     texts = [text.get_text().strip("()").replace(",", "") for text in ax.texts]
+    texts = [text.replace("\N{MINUS SIGN}", "-") for text in texts]
     return [float(text) for text in texts if text.lstrip("+-")[:1].isdigit()]
 
 
@@ -133,10 +134,9 @@ def test_bars_are_the_importances_largest_on_top(binary):
     heights = display.ax_.transData.transform([(0, b.get_y()) for b in bars])[:, 1]
     assert (np.diff(heights) < 0).all()
     assert numbers(display.ax_) == pytest.approx(binary.feature_importances_[order], abs=5e-4)
-    assert display.ax_.get_xlabel() == (
-        "mean |contribution| to the probability, with 95 % interval"
-    )
-    assert display.ax_.get_title(loc="left") == "Importances"
+    assert display.ax_.get_xlabel() == "mean |contribution| to the probability"
+    title = "Importances, with 95 % intervals (empty bars: they hold 0)"
+    assert display.ax_.get_title(loc="left") == title
 
 
 def test_error_bars_are_the_confidence_intervals_cut_at_0(binary):
@@ -518,11 +518,16 @@ def test_a_pair_is_a_map_of_its_bins(product):
 
 def test_effect_of_numbers_is_a_line_of_steps_over_the_rows(product):
     display = from_explanations(product, kind="effect", column="x2")
-    (steps,) = [p for p in display.ax_.patches if hasattr(p, "get_data")]
+    counts, steps = [p for p in display.ax_.patches if hasattr(p, "get_data")]
+    shares = np.histogram(product.data[:, 2], 30)[0]
+    np.testing.assert_allclose(counts.get_data().values, shares / shares.max() / 5)
     np.testing.assert_allclose(steps.get_data().values, [-1, -1, 1, 1], atol=0.05)
     cuts = np.quantile(product.data[:, 2], [0.25, 0.5, 0.75], method="inverted_cdf")
     ends = product.data[:, 2].min(), product.data[:, 2].max()
-    np.testing.assert_allclose(steps.get_data().edges, [ends[0], *cuts, ends[1]])
+    edges = steps.get_data().edges
+    assert (edges[0], edges[-1]) == ends
+    x = product.data[:, 2]  # between the last value of a bin and the first one of the next
+    assert [x[x < edge].max() for edge in edges[1:-1]] == cuts.tolist()
     (shown,) = [c for c in display.ax_.collections if len(c.get_offsets()) == 400]
     np.testing.assert_array_equal(shown.get_offsets()[:, 0], product.data[:, 2])
     np.testing.assert_array_equal(shown.get_offsets()[:, 1], product.attributions[:, 2, 0])

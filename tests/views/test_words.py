@@ -65,7 +65,7 @@ def test_bars_and_tables_name_what_is_explained(model, options, words):
         FrozenEstimator(model.fit(X, y)), num_samples=256, random_state=0, **options
     ).fit(X, y)
     display = LimeImportanceDisplay.from_estimator(wrapper)
-    assert display.ax_.get_xlabel() == f"{words}, with 95 % interval"
+    assert display.ax_.get_xlabel() == words
     assert words in wrapper.importances_._repr_html_()
     assert words.split(" ")[-1] in wrapper.explanations_._repr_html_()
     noun = next(noun for noun in ("contribution", "weight", "gain") if noun in words)
