@@ -16,7 +16,7 @@ from sklearn.utils import check_random_state, gen_batches
 from sklearn.utils.validation import check_consistent_length
 
 from ._anova.effects import variance_split
-from ._engines import ENGINES, Engine, Reader, explain_rows
+from ._engines import ENGINES, Engine, OneColumn, OneColumnReader, Reader, explain_rows
 from ._engines.pooled import PooledReader
 from ._engines.samples import HIGHER_ORDERS, Samples
 from ._explanations import Explanations
@@ -91,6 +91,7 @@ class Explainer:
     discretizer: str | int
     num_samples: str | int
     kernel_width: float | str
+    conditional: bool
     model_regressor: Any
     num_features: int | None
     values: str
@@ -128,9 +129,10 @@ class Explainer:
         if isinstance(self.response_, Derived):
             predictions = self.response_.transform(predictions)
         self.bins_, self.feature_names_ = neighborhood.bins, feature_names(table)
-        engine, samples = ENGINES[self.engine], self._samples(table)
+        engine, samples = self._engine(), self._samples(table)
         self.num_samples_ = samples.first(self.bins_)
         n_predicted = self.num_samples_ * (len(plan.rows) if engine.ASKS_TO_EXPLAIN else 1)
+        n_predicted *= table.n_columns if engine is OneColumn else 1
         # A bar cannot follow the predictions of other processes.
         alone = not engine.ASKS_TO_EXPLAIN or effective_n_jobs(self.n_jobs) == 1
         with progress(n_predicted, self.verbose if alone else 0) as advance:
@@ -174,7 +176,7 @@ class Explainer:
         check_consistent_length(table.native, y)
         check_table(table, feature_names(training_table))
         weight = row_weights(sample_weight, X)
-        most = ENGINES[self.engine].MAX_SAMPLES if self.max_samples == "auto" else self.max_samples
+        most = self._engine().MAX_SAMPLES if self.max_samples == "auto" else self.max_samples
         stratify = y if classifier and y is not None and np.asarray(y).ndim == 1 else None
         chosen = []
         for candidates, random_state in folds:
@@ -197,7 +199,9 @@ class Explainer:
             classifier=classifier,
             categorical_features=self.categorical_features,
             discretizer=self.discretizer,
-            n_samples=self._samples(table).first(),
+            # One column at a time needs no rare bin often.
+            n_samples=np.inf if self.kernel_width == 0 else self._samples(table).first(),
+            conditional=self.conditional,
         )
         return [Plan(table, neighborhood, *fold) for fold in chosen]
 
@@ -228,6 +232,16 @@ class Explainer:
             raise ValueError(
                 "The 'model_regressor' parameter must be None for any engine but 'lime'. "
                 f"Got {self.model_regressor!r} for engine={self.engine!r} instead."
+            )
+        if self.kernel_width == 0 and self.engine == "lime":
+            raise ValueError(
+                "The 'kernel_width' parameter must be above 0 for engine='lime', which changes all "
+                "columns at once. Got 0 instead."
+            )
+        if self.conditional and self.kernel_width != 0:
+            raise ValueError(
+                "The 'conditional' parameter must be False unless kernel_width=0, where one column "
+                f"changes at a time. Got kernel_width={self.kernel_width!r} instead."
             )
         if self.tol is not None and self.engine == "lime":
             raise ValueError(
@@ -260,11 +274,20 @@ class Explainer:
 
     def _width(self, kernel_width: float | str | None) -> float:
         width = self.kernel_width if kernel_width is None else kernel_width
+        if (width == 0) != (self.kernel_width == 0):
+            raise ValueError(
+                "The 'kernel_width' parameter must be 0 if it was 0 in fit, and only then. "
+                f"Got {width!r} instead, and {self.kernel_width!r} in fit."
+            )
         return lime_width(len(self.feature_names_)) if isinstance(width, str) else float(width)
+
+    def _engine(self) -> type[Engine]:
+        """What asks the model."""
+        return OneColumn if self.kernel_width == 0 else ENGINES[self.engine]
 
     def _samples(self, table: Table) -> Samples:
         """How many rows to ask about."""
-        engine = ENGINES[self.engine]
+        engine = self._engine()
         given = None if self.num_samples == "auto" else int(self.num_samples)
         # Chance, not the pool, limits what a score tells.
         follows = not engine.ASKS_TO_EXPLAIN and self.scoring is None
@@ -305,12 +328,18 @@ class Explainer:
         **rows: Any,
     ) -> tuple[Explanations, NDArray[np.float64]]:
         """Explanations by the samples there are, and what they show of the main effects."""
-        codes, response = self.bins_.encode(Table(data)), self.response_
-        surrogates = explain_rows(reader, kernel_width, self.n_jobs, codes, predictions)
+        table, response = Table(data), self.response_
+        codes = self.bins_.encode(table)
+        arrays: list[NDArray[Any]] = [codes, predictions]
+        if isinstance(reader, OneColumnReader):
+            reader = reader.beside(table)
+            arrays.append(np.arange(table.n_rows))
+        surrogates = explain_rows(reader, kernel_width, self.n_jobs, *arrays)
         if self.num_features is not None:
             for batch in gen_batches(len(codes), _ROWS):
-                own = self.bins_.own_probabilities(codes[batch])
-                outside = np.ones(own.shape) if self.values == "weights" else 1 - own
+                outside = self.bins_.outside(codes[batch])
+                if self.values == "weights":
+                    outside = np.ones_like(outside)
                 _keep_largest(surrogates.replicates[:, batch], outside, self.num_features)
         explanations = Explanations(
             replicates=surrogates.replicates,
@@ -325,7 +354,7 @@ class Explainer:
             bins=self.bins_,
             codes=codes,
             response=response.method,
-            engine=self.engine,
+            engine="local" if kernel_width == 0 else self.engine,
             kernel_width=kernel_width,
             num_features=self.num_features,
             num_samples=self.num_samples_,

@@ -219,7 +219,7 @@ class Rows:
 
     def _outside(self) -> Floats:
         """1 less the training frequency of each own bin."""
-        return 1 - self.bins.own_probabilities(self.codes)
+        return self.bins.outside(self.codes)
 
     def _values(self, labels: Any = "all", signed: bool = False) -> tuple[Values, Floats]:
         """What is aggregated, of the outputs that `labels` means, and what each of them counts."""

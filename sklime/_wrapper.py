@@ -77,15 +77,22 @@ class LimeImportanceWrapper(Delegates, MetaEstimatorMixin, BaseEstimator):
         of their own.
     num_samples : "auto" or int, default="auto"
         Rows that the model predicts: in all for the engine "pooled", for each explained row for
-        "local" (1024) and "lime" (5000). "auto" lets a pool follow the table: 8192 rows, or more
-        (up to 2^17) until the largest standard error is at most 0.05 of the range of the
-        importances, for columns of many levels, and while weak pairs may hide; but never more than
+        "local" (1024) and "lime" (5000), and for each of its cells at ``kernel_width=0`` (4).
+        "auto" lets a pool follow the table: 8192 rows, or more (up to 2^17) until the largest
+        standard error is at most 0.05 of the range of the importances, for columns of many levels,
+        and while weak pairs may hide; but never more than
         ``permutation_importance(n_repeats=5)`` would ask. Best at a power of two.
     kernel_width : float or "lime", default=0.4
         Width of the kernel over the number of columns outside the row's own bins. A narrow one
         sees interactions; at 0.557 the contributions to a model without interactions of three
         columns are Shapley values. "lime" is lime's ``0.75 * sqrt(n_features)``, which is so wide
-        that interactions are hardly seen.
+        that interactions are hardly seen. 0 changes one column of a row at a time, by the engine
+        "local": it sees interactions of all orders, and for a `scoring` is permutation importance,
+        row by row. It asks ``num_samples * n_features`` rows for each row explained.
+    conditional : bool, default=False
+        With ``kernel_width=0``: whether a column is drawn given the row's other columns, from
+        training rows that are alike in what these say of it. Columns that go together then lend
+        each other no importance. False draws it from all training rows.
     model_regressor : estimator, default=None
         With engine "lime": lime's linear model, with `sample_weight` and `coef_`; None is
         ``Ridge(alpha=1)``. Other engines need none.
@@ -192,6 +199,7 @@ class LimeImportanceWrapper(Delegates, MetaEstimatorMixin, BaseEstimator):
         discretizer: str | int = "quartile",
         num_samples: str | int = "auto",
         kernel_width: float | str = 0.4,
+        conditional: bool = False,
         model_regressor: Any = None,
         num_features: int | None = None,
         values: str = "contributions",
@@ -213,6 +221,7 @@ class LimeImportanceWrapper(Delegates, MetaEstimatorMixin, BaseEstimator):
         self.discretizer = discretizer
         self.num_samples = num_samples
         self.kernel_width = kernel_width
+        self.conditional = conditional
         self.model_regressor = model_regressor
         self.num_features = num_features
         self.values = values

@@ -76,7 +76,7 @@ class Samples:
         """Samples to begin with."""
         n_samples = self.usual if self.given is None else self.given
         if self.tol is not None:
-            return max(n_samples, LEAST_GROWING)
+            return max(n_samples, min(LEAST_GROWING, self.usual))
         if not self._follows:
             return n_samples
         columns = () if bins is None else bins.columns

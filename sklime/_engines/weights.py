@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, fields
 from typing import Any, ClassVar, Protocol
 
@@ -77,8 +77,9 @@ class Reader(Protocol):
     def row_bytes(self) -> float:
         """Bytes that explaining a row takes."""
 
-    def explain(self, kernel_width: float, codes: Codes, predictions: Floats) -> Surrogates:
-        """Weights of rows, given by their bins and the model's response for them."""
+    @property
+    def explain(self) -> Callable[..., Surrogates]:
+        """Weights of rows at a kernel width, from their bins and the model's response for them."""
 
 
 class Engine(ABC):

@@ -160,6 +160,11 @@ class Bins:
         """Training frequencies of bins given as for :meth:`flat`; 0 for what has none."""
         return np.append(self.probabilities, 0.0)[self.flat(codes, columns)]
 
+    def outside(self, codes: NDArray[np.integer]) -> Floats:
+        """1 less the training frequency of each own bin; 1 where there is no other bin."""
+        own = self.own_probabilities(codes)
+        return np.where(own < 1, 1 - own, 1.0)
+
     @property
     def told(self) -> NDArray[np.bool_]:
         """Whether a flat bin stands for one level or interval, and not for levels left over."""

@@ -79,7 +79,7 @@ def fit_column(
     explained: Table | None,
     j: int,
     weight: Floats | None,
-    n_samples: int,
+    n_samples: float,
     cut: Callable[..., Floats] | None,
 ) -> Fit:
     """Bins of column j; `cut` says where to cut numbers."""
@@ -160,7 +160,7 @@ def _levels(
     return column, bins[codes]
 
 
-def _frequencies(law: Floats, own: NDArray[np.intp], n_samples: int) -> Floats:
+def _frequencies(law: Floats, own: NDArray[np.intp], n_samples: float) -> Floats:
     """How often to draw each bin: the bins of the rows explained not too rarely."""
     drawn = law.copy()
     seen = np.unique(own)

@@ -15,6 +15,8 @@ def decay(kernel_width: float) -> float:
     outside the instance's own bins, which is a product over columns of ``exp(-1 / (2 width^2))``
     (outside) or 1 (inside).
     """
+    if kernel_width == 0:
+        return 0.0
     # Above 0, as an unseen level would divide 0 by 0.
     return float(max(np.exp(-0.5 / kernel_width**2), np.finfo(float).tiny))
 

@@ -74,7 +74,8 @@ def make_neighborhood(
     classifier: bool,
     categorical_features: Any,
     discretizer: str | int,
-    n_samples: int,
+    n_samples: float,
+    conditional: bool,
 ) -> Neighborhood:
     """The neighbourhood of the rows whose weight is not 0."""
     if discretizer == "entropy" and y is None:
@@ -98,6 +99,7 @@ def make_neighborhood(
         y=y,
         classifier=classifier,
         sample_weight=weight,
+        conditional=conditional,
     )
 
 

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from .._tables.table import Table
 from .bins import Bins, Codes, Floats
 from .columns import cuts, fit_column
+from .conditional import Conditional
 from .kernel import stay
 
 # In a neighbourhood of its own a row stays this often in a bin that would hardly be seen otherwise,
@@ -66,6 +67,8 @@ class Neighborhood:
         Whether `y` holds classes.
     sample_weight : ndarray of shape (n_rows,), optional
         A row of weight 2 counts as two rows.
+    conditional : bool
+        Whether columns are to be drawn given the others, too.
     """
 
     def __init__(
@@ -74,11 +77,12 @@ class Neighborhood:
         explained: Table | None = None,
         *,
         categorical: NDArray[np.bool_],
-        n_samples: int = 8192,
+        n_samples: float = 8192,
         discretizer: str | int = "quartile",
         y: Any = None,
         classifier: bool = True,
         sample_weight: Floats | None = None,
+        conditional: bool = False,
     ) -> None:
         cut = partial(
             cuts, weight=sample_weight, discretizer=discretizer, y=y, classifier=classifier
@@ -99,6 +103,7 @@ class Neighborhood:
             np.concatenate([fit.frequencies for fit in fits]),
         )
         self.means = np.concatenate([fit.means for fit in fits])
+        self.conditional = Conditional(table, self.bins, sample_weight) if conditional else None
 
     def draw(self, uniforms: Floats) -> Drawn:
         """Cells from uniform numbers (n_features, m) in [0, 1).
@@ -114,6 +119,11 @@ class Neighborhood:
             if entries.values is not None:
                 values[j] = entries.values.take(at)
         return Drawn(rows, codes, values)
+
+    def draw_column(self, j: int, uniforms: Floats) -> NDArray[np.unsignedinteger]:
+        """Training rows whose cells of column j are drawn by uniform numbers, of any shape."""
+        entries = self._entries[j]
+        return entries.rows.take(entries.draw(uniforms))
 
     @property
     def _row_dtype(self) -> np.dtype[np.unsignedinteger]:

@@ -290,14 +290,19 @@ def estimate_importances(
     else:
         by_output = corrected(replicates, sample_weight, jackknife=True)
     values, *left_out = by_output @ output_shares
-    errors = [_pool_variance(left_out)]
+    pool_variance, pool_dof = _pool_variance(left_out)
     unseen = 1.0 if population is None else max(0.0, 1 - row_weights.sum() / population)
+    errors: list[tuple[Array | float, Array | float]] = []
     if unseen > 0:
         if name in _TERMS:
             variance, dof = _mean_variance(str(name), replicates, row_weights, output_shares)
         else:
             variance, dof = _group_variance(function, replicates, row_weights, output_shares)
         errors.append((unseen * variance, dof))
+        if name == "mean":  # what of the noise is each row's own, the spread of rows holds, too
+            own = _own_variance(replicates, row_weights, output_shares)
+            pool_variance = np.maximum(pool_variance - unseen * own, 0)
+    errors.append((pool_variance, pool_dof))
     if corrected is not None:  # as late as possible, so that noise can average out before
         values = np.maximum(values, 0.0)
     return Estimate(values, *standard_error(errors), signed=name is None or name in SIGNED)
@@ -363,6 +368,17 @@ def _mean_variance(
         deviation = ((term(replicates[:, rows].mean(axis=0)) - mean) * slopes).sum(axis=-1)
         spread += row_sum(np.square(deviation), row_weights[rows]) / n_rows
     return spread / (n_rows - 1), n_rows - 1
+
+
+def _own_variance(
+    replicates: Replicates, row_weights: Array, output_shares: Array
+) -> Array | float:
+    """Variance of a mean over rows, were the noise of each row independent of the others'."""
+    n, variance = len(replicates), np.zeros(replicates.shape[2])
+    for rows in _row_blocks(replicates) if n > 1 else ():
+        noise = np.var(replicates[:, rows] @ output_shares, axis=0, ddof=1) / n
+        variance += row_sum(noise, row_weights[rows])
+    return variance / row_weights.sum() ** 2
 
 
 # Aggregations that are functions of a mean over rows, of these terms.

@@ -29,6 +29,14 @@ def in_order(levels: set[Any]) -> list[Any]:
         return sorted(levels, key=lambda level: (type(level).__qualname__, str(level)))
 
 
+def mix(state: NDArray[np.uint64], numbers: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """Numbers that look random, from two that need not: the same ones on every machine."""
+    mixed = (state ^ numbers) * np.uint64(0x9E3779B97F4A7C15)
+    mixed ^= mixed >> np.uint64(32)
+    mixed *= np.uint64(0xD6E8FEB86659FD93)
+    return mixed ^ (mixed >> np.uint64(32))
+
+
 def type_names(cells: NDArray[Any]) -> list[str]:
     return sorted({type(cell).__qualname__ for cell in cells if cell is not None})
 

@@ -9,7 +9,7 @@ import narwhals.stable.v2 as nw
 import numpy as np
 from numpy.typing import NDArray
 
-from .cells import UNITS, cell_unit, numbers, numbers_or_texts, object_cells
+from .cells import UNITS, cell_unit, mix, numbers, numbers_or_texts, object_cells
 
 
 class Frame:
@@ -208,6 +208,5 @@ def _scattered(rows: NDArray[Any], n_rows: int) -> NDArray[np.intp]:
     """
     mixed = np.zeros(rows.shape[1], dtype=np.uint64)
     for row in rows:
-        mixed = (mixed ^ row.astype(np.uint64)) * np.uint64(0x9E3779B97F4A7C15)
-        mixed ^= mixed >> np.uint64(32)
+        mixed = mix(mixed, row.astype(np.uint64))
     return (mixed % np.uint64(n_rows)).astype(np.intp)

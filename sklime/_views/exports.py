@@ -25,7 +25,7 @@ def base_values(explained: Any) -> Floats:
         mean = np.mean([effects.intercept for effects in explained.effects], axis=0)
         base = np.broadcast_to(mean, base.shape)
     elif explained.values == "contributions":
-        own = explained.bins.own_probabilities(explained.codes)[..., None]
+        own = 1 - explained.bins.outside(explained.codes)[..., None]
         base = base + (own * explained.weights).sum(axis=1)
     return np.asarray(explained._read(base))
 

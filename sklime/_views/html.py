@@ -98,9 +98,12 @@ def describe(explained: Any) -> list[str]:
     if scores.size:
         low, middle, high = np.percentile(scores, [25, 50, 75])
         fit = f"R² of the rows: median {middle:.2f}, half of them {low:.2f} to {high:.2f}"
+    elif explained.kernel_width == 0:
+        fit = "one column changed at a time"
     else:
         fit = "R² of the rows: none, for the predictions are constant"
-    made = f"engine {explained.engine} · {explained.num_samples} perturbed rows"
+    rows = "perturbed rows" if explained.kernel_width else "redraws of each cell"
+    made = f"engine {explained.engine} · {explained.num_samples} {rows}"
     width = f"kernel width {explained.kernel_width:.3g}"
     parts = [] if explained.coefficients is not None else variance(explained.effects)
     return [" · ".join([counts, fit, *parts, made, width])]
