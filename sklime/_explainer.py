@@ -129,7 +129,7 @@ class Explainer:
         if isinstance(self.response_, Derived):
             predictions = self.response_.transform(predictions)
         self.bins_, self.feature_names_ = neighborhood.bins, feature_names(table)
-        engine, samples = self._engine(), self._samples(table)
+        engine, samples = self._engine(), self._samples(table, self.response_.n_outputs)
         self.num_samples_ = samples.first(self.bins_)
         n_predicted = self.num_samples_ * (len(plan.rows) if engine.ASKS_TO_EXPLAIN else 1)
         n_predicted *= table.n_columns if engine is OneColumn else 1
@@ -285,7 +285,7 @@ class Explainer:
         """What asks the model."""
         return OneColumn if self.kernel_width == 0 else ENGINES[self.engine]
 
-    def _samples(self, table: Table) -> Samples:
+    def _samples(self, table: Table, n_outputs: int = 1) -> Samples:
         """How many rows to ask about."""
         engine = self._engine()
         given = None if self.num_samples == "auto" else int(self.num_samples)
@@ -293,7 +293,12 @@ class Explainer:
         follows = not engine.ASKS_TO_EXPLAIN and self.scoring is None
         cells = table.n_rows * table.n_columns
         return Samples(
-            given, engine.NUM_SAMPLES, self.tol, cells if follows else None, table.n_columns
+            given,
+            engine.NUM_SAMPLES,
+            self.tol,
+            cells if follows else None,
+            table.n_columns,
+            n_outputs,
         )
 
     def _explain_until(

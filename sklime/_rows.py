@@ -13,6 +13,7 @@ from ._anova.effects import Effects
 from ._interactions import column_number
 from ._neighborhood.bins import Bins
 from ._statistics.estimates import Values
+from ._tables.packing import packed, unpacked
 from ._tables.table import Table, stacked
 from ._views.exports import to_frame, to_lime, to_shap
 
@@ -107,6 +108,12 @@ class Rows:
             **{name: np.mean([getattr(part, name) for part in parts], axis=0) for name in names},
             effects=sum((part.effects for part in parts), ()),
         )
+
+    def __getstate__(self) -> dict[str, Any]:
+        return vars(self) | {"data": packed(self.data)}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state, data=unpacked(state["data"]))
 
     def __len__(self) -> int:
         return len(self.codes)

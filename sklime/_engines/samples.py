@@ -28,6 +28,9 @@ LEAST_POOL = 1024
 # Cells of a pool, which take two bytes each.
 MOST_CELLS = 2**27
 
+# Answers of a pool that grows by itself, which take 8 bytes each and are worked on in a few copies.
+MOST_ANSWERS = 2**22
+
 # Rows of a pool for each level of a column that has bins for those of the rows explained.
 LEVEL_ROWS = 16
 
@@ -47,6 +50,7 @@ class Samples:
     cells : int or None
         Cells of the table that a pool follows; None for samples that do not follow it.
     n_features : int
+    n_outputs : int
     """
 
     given: int | None
@@ -54,6 +58,7 @@ class Samples:
     tol: float | None
     cells: int | None
     n_features: int
+    n_outputs: int = 1
 
     @property
     def _follows(self) -> bool:
@@ -69,7 +74,8 @@ class Samples:
         """Samples at the most, a power of two."""
         if not self._follows or self.cells is None:
             return MOST_SAMPLES
-        most = min(REPEATS * self.cells, MOST_CELLS // self.n_features)
+        answers = max(self.usual, MOST_ANSWERS // self.n_outputs)
+        most = min(REPEATS * self.cells, MOST_CELLS // self.n_features, answers)
         return min(MOST_SAMPLES, max(LEAST_POOL, _power(most + 1) // 2))
 
     def first(self, bins: Bins | None = None) -> int:

@@ -1,7 +1,6 @@
 """Column-wise access to two-dimensional inputs of every kind, which are never modified."""
 
 from collections.abc import Mapping, Sequence
-from copy import copy
 from functools import cached_property
 from numbers import Number
 from typing import Any
@@ -15,6 +14,7 @@ from sklearn.utils.validation import _get_feature_names
 from .arrays import Array, Sparse
 from .cells import encode, in_order, type_names
 from .frames import Frame, PandasFrame
+from .packing import packed, unpacked
 
 
 class Table:
@@ -38,6 +38,7 @@ class Table:
 
     def __init__(self, X: Any) -> None:
         self._store: Any = _store(X)
+        self._others: Mapping[int, Table] = {}  # rows to gather from besides
         self.native = X
         self.kind = self._store.kind
         self.n_rows, self.n_columns = self._store.shape
@@ -125,9 +126,10 @@ class Table:
         Row number ``n_rows + i`` of a column j in `others` is row i of that table, which must be
         of the same kind. Categories and dtypes that differ become those that hold both.
         """
-        longer = copy(self)
-        stores = {j: other._store for j, other in others.items()}
-        longer._store = self._store.extended(stores) if others else self._store
+        longer = object.__new__(Table)
+        vars(longer).update(vars(self), _others=others)
+        if others:
+            longer._store = self._store.extended({j: o._store for j, o in others.items()})
         return longer
 
     def gather(self, rows: NDArray[np.integer]) -> Any:
@@ -149,6 +151,12 @@ class Table:
     def take(self, indices: NDArray[Any]) -> Any:
         """Rows at integer `indices`, in the same container (an array for a list)."""
         return self._store.take(np.asarray(indices, dtype=np.intp))
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"native": packed(self.native), "others": self._others}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(vars(Table(unpacked(state["native"])).extended(state["others"])))
 
     def _name(self, j: int) -> str:
         """Column j in a message."""

@@ -4,10 +4,11 @@ import tracemalloc
 
 import numpy as np
 import pytest
+from scipy.special import softmax
 from sklearn import config_context
 
 from sklime import lime_importance
-from sklime._engines import pool
+from sklime._engines import pool, samples
 
 MIB = 2**20
 BOUND = 64
@@ -89,3 +90,27 @@ def test_the_working_memory_bounds_the_peak_and_what_the_model_is_asked(case, mo
     unbounded_peak, asked_at_once = explain(case, 2**11)
     assert unbounded_peak > peak
     assert asked_at_once >= 2 * asked or "columns" not in case
+
+
+class Probabilities(Linear):
+    """Classes by the columns, steep enough for pairs to hide: a pool that wants to grow."""
+
+    _estimator_type = "classifier"
+
+    def __init__(self, n_columns, n_outputs):
+        self.coef = 3 * np.random.default_rng(0).normal(size=(n_columns, n_outputs))
+        self.classes_ = np.arange(n_outputs)
+
+    def predict_proba(self, X):
+        return softmax(X @ self.coef, axis=1)
+
+
+def test_a_pool_of_many_answers_does_not_grow_by_itself(monkeypatch):
+    X = np.random.default_rng(0).normal(size=(2000, 8))
+    n_rows = {}
+    for n_answers in (2**22, 2**17):
+        monkeypatch.setattr(samples, "MOST_ANSWERS", n_answers)
+        result = lime_importance(Probabilities(8, 16), X, max_samples=50, random_state=0)
+        n_rows[n_answers] = result.explanations.num_samples
+    assert n_rows[2**22] > 2**13
+    assert n_rows[2**17] == 2**13
