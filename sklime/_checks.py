@@ -7,12 +7,14 @@ from typing import Any
 
 import numpy as np
 from joblib import effective_n_jobs
+from numpy.typing import NDArray
 from sklearn.frozen import FrozenEstimator
 from sklearn.utils import check_array, get_tags
 from sklearn.utils.validation import _check_sample_weight, has_fit_parameter
 
 from ._model.loss import SCORINGS, checked_scoring
 from ._model.response import estimator_type
+from ._model.target import target_array
 from ._rows import label_positions, refuse_signs
 from ._statistics.aggregations import SIGNED, resolve
 
@@ -42,11 +44,11 @@ def check_fit(wrapper: Any, X: Any, y: Any, sample_weight: Any) -> None:
         )
     if y is None or frozen:
         return
-    kind = estimator_type(inner)
+    kind, target = estimator_type(inner), target_array(y)
     if wrapper.scoring in (*SCORINGS, "auto"):
-        _check_scoring(wrapper, y, kind)
+        _check_scoring(wrapper, target, kind)
     if kind == "classifier" and method in _WITH_CLASSES:
-        _check_classes(wrapper, y)
+        _check_classes(wrapper, target)
     if kind == "regressor" and wrapper.aggregation == "homogeneity":
         resolve("homogeneity")
     if wrapper.scoring is not None and wrapper.cv is None:
@@ -58,12 +60,56 @@ def check_fit(wrapper: Any, X: Any, y: Any, sample_weight: Any) -> None:
         )
 
 
+def check_parameters(given: Any, y: Any, training_data: Any) -> None:
+    """Refuse parameters that do not go together."""
+    if given.model_regressor is not None and given.engine != "lime":
+        raise ValueError(
+            "The 'model_regressor' parameter must be None for any engine but 'lime'. "
+            f"Got {given.model_regressor!r} for engine={given.engine!r} instead."
+        )
+    if given.kernel_width == 0 and given.engine == "lime":
+        raise ValueError(
+            "The 'kernel_width' parameter must be above 0 for engine='lime', which changes all "
+            "columns at once. Got 0 instead."
+        )
+    if given.conditional and given.kernel_width != 0:
+        raise ValueError(
+            "The 'conditional' parameter must be False unless kernel_width=0, where one column "
+            f"changes at a time. Got kernel_width={given.kernel_width!r} instead."
+        )
+    if given.tol is not None and given.engine == "lime":
+        raise ValueError(
+            "The 'tol' parameter must be None for engine='lime', which does not know the error "
+            f"of its neighbourhoods. Got {given.tol!r} instead."
+        )
+    if given.discretizer == "entropy" and (y is None or training_data is not None):
+        raise ValueError(
+            "The 'y' parameter must be the target of the training table for discretizer='entropy'. "
+            f"Got {'none' if y is None else 'that of X beside training_data'} instead."
+        )
+    if given.scoring is None:
+        return
+    if given.scoring not in ("auto", *SCORINGS):
+        raise ValueError(
+            f"The 'scoring' parameter must be 'auto' or one of {SCORINGS}: of other scores a "
+            "row's part is no sum over a few functions of the model's answer. "
+            f"Got {given.scoring!r} instead."
+        )
+    if y is None:
+        raise ValueError("The 'y' parameter must be given for a scoring. Got None instead.")
+    if not (isinstance(given.labels, str) and given.labels == "all"):
+        raise ValueError(
+            "The 'labels' parameter must be 'all' with a scoring, which takes each row's own "
+            f"class. Got {given.labels!r} instead."
+        )
+
+
 def _has(estimator: Any, method: str) -> bool:
     """Whether an estimator has a method, or will have it once it is fitted."""
     return hasattr(type(estimator), method) or hasattr(estimator, method)
 
 
-def _check_scoring(wrapper: Any, y: Any, kind: str | None) -> None:
+def _check_scoring(wrapper: Any, y: NDArray[Any], kind: str | None) -> None:
     """Refuse a score that is none of such a target, or of such a response."""
     scoring = wrapper.scoring
     if kind not in ("classifier", "regressor"):
@@ -72,7 +118,7 @@ def _check_scoring(wrapper: Any, y: Any, kind: str | None) -> None:
         checked_scoring(scoring, "predict", classes=False)
         check_array(y, ensure_2d=False, dtype=np.float64, input_name="y", estimator=wrapper)
         return
-    if np.asarray(y).ndim != 1:
+    if y.ndim != 1:
         raise ValueError(
             "The 'scoring' parameter must be None unless the target is one class a row. "
             f"Got {scoring!r} instead."
@@ -84,13 +130,13 @@ def _check_scoring(wrapper: Any, y: Any, kind: str | None) -> None:
     checked_scoring(scoring, method, classes=True)
 
 
-def _check_classes(wrapper: Any, y: Any) -> None:
+def _check_classes(wrapper: Any, y: NDArray[Any]) -> None:
     """Refuse labels that are no classes of y, and a signed mean over several."""
     labels, every = wrapper.labels, isinstance(wrapper.labels, str) and wrapper.labels == "all"
     signed = wrapper.scoring is None and wrapper.aggregation in SIGNED
-    if np.asarray(y).ndim != 1 or (isinstance(labels, str) and labels == "predicted"):
+    if y.ndim != 1 or (isinstance(labels, str) and labels == "predicted"):
         return
     if not every:
-        label_positions(np.unique(np.asarray(y)), labels)
+        label_positions(np.unique(y), labels)
     elif signed:
-        refuse_signs(np.unique(np.asarray(y)))
+        refuse_signs(np.unique(y))

@@ -3,38 +3,34 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
 import numpy as np
 from joblib import effective_n_jobs
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils import check_random_state, gen_batches
-from sklearn.utils.validation import check_consistent_length
+from sklearn.utils import gen_batches
 
 from ._anova.effects import variance_split
-from ._engines import ENGINES, Engine, OneColumn, OneColumnReader, Reader, explain_rows
+from ._engines import Engine, OneColumn, OneColumnReader, Reader, explain_rows
 from ._engines.pooled import PooledReader
 from ._engines.samples import HIGHER_ORDERS, Samples
 from ._explanations import Explanations
-from ._model.loss import SCORINGS, Derived, only, score_coefficients, score_response
+from ._model.loss import Derived, only, score_coefficients, score_response
 from ._model.progress import progress
-from ._model.response import Response, choose_response, class_values, estimator_type
+from ._model.response import Response, choose_response, class_values
+from ._model.target import target_array
 from ._neighborhood.bins import Bins
 from ._neighborhood.kernel import hold, lime_width
 from ._neighborhood.rows import (
     check_table,
-    choose_rows,
     feature_names,
-    make_neighborhood,
-    row_weights,
 )
-from ._neighborhood.sampler import Neighborhood
+from ._plan import Plan, Settings
 from ._rows import label_positions
-from ._statistics.aggregations import resolve
 from ._tables.table import Table
 from .exceptions import HigherOrderWarning, LowFidelityWarning
 
@@ -51,81 +47,23 @@ _ROWS = 256
 _ENOUGH_SAMPLES = 1024
 
 
-@dataclass(frozen=True)
-class Plan:
-    """What can be told and checked before there is a fitted model.
-
-    Attributes
-    ----------
-    table : Table
-        The rows of which some are explained.
-    neighborhood : Neighborhood
-    rows : ndarray of shape (n_explained,)
-        Positions of the rows to explain.
-    weight : ndarray of shape (n_rows,) or None
-    population : float
-        Total weight of the rows that could have been explained.
-    seed : int
-    """
-
-    table: Table
-    neighborhood: Neighborhood
-    rows: NDArray[np.intp]
-    weight: NDArray[np.float64] | None
-    population: float
-    seed: int
-
-
 @dataclass(kw_only=True)
-class Explainer:
-    """A model explained: `fit_explain` asks it once, `explain` reads the answers ever after.
+class Explainer(Settings):
+    """A model explained: `fit_explain` asks it once, `explain` reads the answers ever after."""
 
-    The parameters are those of :func:`lime_importance`, under the same names.
-    """
-
-    scoring: str | None
-    max_samples: str | float | None
-    labels: Any
-    response_method: str
-    categorical_features: Any
-    discretizer: str | int
-    num_samples: str | int
-    kernel_width: float | str
-    conditional: bool
-    model_regressor: Any
-    num_features: int | None
-    values: str
-    aggregation: str | Callable[..., Any]
-    engine: str
-    tol: float | None
-    n_jobs: int | None
-    random_state: Any
-    verbose: int
-
-    def fit_explain(
-        self,
-        estimator: Any,
-        X: Any,
-        y: Any,
-        plan: Plan | None = None,
-        *,
-        classes: Any = None,
-        **rows: Any,
-    ) -> Explanations:
-        """Ask a fitted model, and explain rows of X; `rows` as in :meth:`plans`.
+    def fit_explain(self, estimator: Any, plan: Plan, classes: Any = None) -> Explanations:
+        """Ask a fitted model, and explain the rows of a plan.
 
         `classes` are all classes, of which a fold's model may lack some. The aggregation and the
         labels say whose error `tol` bounds.
         """
-        if plan is None:
-            (plan,) = self.plans(X, y, [(None, self.random_state)], estimator=estimator, **rows)
         neighborhood, table = plan.neighborhood, plan.table
         data = table.take(plan.rows)
         if classes is None:
             classes = class_values(estimator, self.response_method, neighborhood.table.native)
         response, predictions = choose_response(estimator, self.response_method, data, classes)
-        target = None if self.scoring is None else np.asarray(y)[plan.rows]
-        self.response_ = self._read(response, y)
+        target = None if plan.target is None else plan.target[plan.rows]
+        self.response_ = self._read(response, plan.target)
         if isinstance(self.response_, Derived):
             predictions = self.response_.transform(predictions)
         self.bins_, self.feature_names_ = neighborhood.bins, feature_names(table)
@@ -155,56 +93,6 @@ class Explainer:
         self._warn(explanations, main_shares)
         return explanations
 
-    def plans(
-        self,
-        X: Any,
-        y: Any,
-        folds: Sequence[tuple[NDArray[np.intp] | None, Any]],
-        *,
-        estimator: Any,
-        training_data: Any = None,
-        sample_weight: ArrayLike | None = None,
-    ) -> list[Plan]:
-        """Choose rows of each fold; mistakes in what is given show here.
-
-        A fold is the positions of the rows that may be explained, all if it is None, and a random
-        state. All folds have one neighbourhood, so that their bins are the same.
-        """
-        self._check(y)
-        table, classifier = Table(X), estimator_type(estimator) == "classifier"
-        training_table = table if training_data is None else Table(training_data)
-        check_consistent_length(table.native, y)
-        check_table(table, feature_names(training_table))
-        weight = row_weights(sample_weight, X)
-        most = self._engine().MAX_SAMPLES if self.max_samples == "auto" else self.max_samples
-        stratify = y if classifier and y is not None and np.asarray(y).ndim == 1 else None
-        chosen = []
-        for candidates, random_state in folds:
-            rng = check_random_state(random_state)
-            seed = int(rng.randint(np.iinfo(np.int32).max))  # first: rows explained change no draw
-            candidates = np.arange(table.n_rows) if candidates is None else candidates
-            if weight is not None:
-                candidates = candidates[weight[candidates] > 0]
-            population = len(candidates) if weight is None else weight[candidates].sum()
-            rows = choose_rows(candidates, most, stratify, rng)
-            chosen.append((rows, weight, float(population), seed))
-        if callable(self.aggregation):  # a try shows whether it makes importances
-            resolve(self.aggregation)(np.ones((len(chosen[0][0]), table.n_columns)))
-        every = np.unique(np.concatenate([rows for rows, *_ in chosen]))
-        neighborhood = make_neighborhood(
-            training_table,
-            Table(table.take(every)),
-            weight if training_data is None else None,
-            y,
-            classifier=classifier,
-            categorical_features=self.categorical_features,
-            discretizer=self.discretizer,
-            # One column at a time needs no rare bin often.
-            n_samples=np.inf if self.kernel_width == 0 else self._samples(table).first(),
-            conditional=self.conditional,
-        )
-        return [Plan(table, neighborhood, *fold) for fold in chosen]
-
     def explain(
         self, X: Any, y: Any = None, kernel_width: float | str | None = None
     ) -> Explanations:
@@ -217,7 +105,7 @@ class Explainer:
         explanations, _ = self._explain(
             table.take(rows),
             self.response_(X),
-            y,
+            target_array(y),
             self.reader_,
             kernel_width=self._width(kernel_width),
             sample_indices=rows,
@@ -225,44 +113,6 @@ class Explainer:
             population=float(len(rows)),
         )
         return explanations
-
-    def _check(self, y: Any) -> None:
-        """Refuse parameters that do not go together."""
-        if self.model_regressor is not None and self.engine != "lime":
-            raise ValueError(
-                "The 'model_regressor' parameter must be None for any engine but 'lime'. "
-                f"Got {self.model_regressor!r} for engine={self.engine!r} instead."
-            )
-        if self.kernel_width == 0 and self.engine == "lime":
-            raise ValueError(
-                "The 'kernel_width' parameter must be above 0 for engine='lime', which changes all "
-                "columns at once. Got 0 instead."
-            )
-        if self.conditional and self.kernel_width != 0:
-            raise ValueError(
-                "The 'conditional' parameter must be False unless kernel_width=0, where one column "
-                f"changes at a time. Got kernel_width={self.kernel_width!r} instead."
-            )
-        if self.tol is not None and self.engine == "lime":
-            raise ValueError(
-                "The 'tol' parameter must be None for engine='lime', which does not know the error "
-                f"of its neighbourhoods. Got {self.tol!r} instead."
-            )
-        if self.scoring is None:
-            return
-        if self.scoring not in ("auto", *SCORINGS):
-            raise ValueError(
-                f"The 'scoring' parameter must be 'auto' or one of {SCORINGS}: of other scores a "
-                "row's part is no sum over a few functions of the model's answer. "
-                f"Got {self.scoring!r} instead."
-            )
-        if y is None:
-            raise ValueError("The 'y' parameter must be given for a scoring. Got None instead.")
-        if not (isinstance(self.labels, str) and self.labels == "all"):
-            raise ValueError(
-                "The 'labels' parameter must be 'all' with a scoring, which takes each row's own "
-                f"class. Got {self.labels!r} instead."
-            )
 
     def _read(self, response: Response, y: Any) -> Response:
         """The outputs that count: of some classes, or of a score."""
@@ -280,26 +130,6 @@ class Explainer:
                 f"Got {width!r} instead, and {self.kernel_width!r} in fit."
             )
         return lime_width(len(self.feature_names_)) if isinstance(width, str) else float(width)
-
-    def _engine(self) -> type[Engine]:
-        """What asks the model."""
-        return OneColumn if self.kernel_width == 0 else ENGINES[self.engine]
-
-    def _samples(self, table: Table, n_outputs: int = 1) -> Samples:
-        """How many rows to ask about."""
-        engine = self._engine()
-        given = None if self.num_samples == "auto" else int(self.num_samples)
-        # Chance, not the pool, limits what a score tells.
-        follows = not engine.ASKS_TO_EXPLAIN and self.scoring is None
-        cells = table.n_rows * table.n_columns
-        return Samples(
-            given,
-            engine.NUM_SAMPLES,
-            self.tol,
-            cells if follows else None,
-            table.n_columns,
-            n_outputs,
-        )
 
     def _explain_until(
         self, sampler: Engine, read: Callable[..., Any], samples: Samples

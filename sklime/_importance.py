@@ -257,9 +257,15 @@ def lime_importance(
         random_state=random_state,
         verbose=verbose,
     )
-    explanations = explainer.fit_explain(
-        estimator, X, y, training_data=training_data, sample_weight=sample_weight
+    (plan,) = explainer.plans(
+        X,
+        y,
+        [(None, random_state)],
+        estimator=estimator,
+        training_data=training_data,
+        sample_weight=sample_weight,
     )
+    explanations = explainer.fit_explain(estimator, plan)
     labels = kept_labels(labels)
     estimate = explanations.estimate(aggregation, labels)
     return summary(estimate, explanations, aggregation, labels)

@@ -10,6 +10,7 @@ from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.sparse import issparse
 from sklearn.base import BaseEstimator, MetaEstimatorMixin, clone, is_classifier
 from sklearn.model_selection import check_cv
 from sklearn.utils import (
@@ -26,11 +27,12 @@ from sklearn.utils.validation import (
 from ._checks import check_fit
 from ._delegation import Delegates, validated_fit
 from ._engines import over_workers
-from ._explainer import Explainer, Plan, kept_labels
+from ._explainer import Explainer, kept_labels
 from ._explanations import Explanations
 from ._importance import PARAMETERS, summary
 from ._model.response import class_values
 from ._neighborhood.rows import check_table, feature_names, has_weight, row_weights
+from ._plan import Plan
 from ._statistics.estimates import mean_estimate
 from ._tables.table import Table
 
@@ -278,7 +280,7 @@ class LimeImportanceWrapper(Delegates, MetaEstimatorMixin, BaseEstimator):
         estimator = clone(self.estimator)
         estimator.fit(X, y, **routed.estimator.fit)
         if self.cv is None:
-            fold = _Fold(estimator, explainer, explainer.fit_explain(estimator, X, y, plans[0]))
+            fold = _Fold(estimator, explainer, explainer.fit_explain(estimator, plans[0]))
             self._keep(estimator, plans[0].table, [fold])
             return self
         alone = replace(explainer, n_jobs=1)
@@ -412,10 +414,12 @@ def _fit_and_explain(
 ) -> _Fold:
     """Fit an estimator to the training rows of a fold and explain its held-out ones."""
     X_train = Table(X).take(train)  # in the format of X, a COO matrix included
-    if y is not None and not hasattr(y, "shape"):
-        y = np.asarray(y)  # what is only array-like has no rows to take
+    if issparse(y):
+        y = y.tocsr()  # other formats, and what is only array-like, have no rows to take
+    elif y is not None and not hasattr(y, "shape"):
+        y = np.asarray(y)
     y_train = None if y is None else _safe_indexing(y, train)
     estimator.fit(X_train, y_train, **_check_method_params(X, fit_params, indices=train))
     explainer = replace(explainer)  # threads would share it
-    explanations = explainer.fit_explain(estimator, X, y, plan, classes=classes)
+    explanations = explainer.fit_explain(estimator, plan, classes)
     return _Fold(estimator, explainer, explanations)

@@ -273,7 +273,7 @@ BAD_TO_EXPLAIN = {
     "weights too few": (TREE, X, {"sample_weight": [1, 2]}, "sample_weight.shape == (2,), exp"),
     "negative weight": (TREE, X, {"sample_weight": -Y}, "Negative values in data passed"),
     "weights of zero": (TREE, X, {"sample_weight": 0 * Y}, "at least one non-zero number"),
-    "no y to cut by": (TREE, X, {"discretizer": "entropy"}, "given for discretizer='entropy'"),
+    "no y to cut by": (TREE, X, {"discretizer": "entropy"}, "discretizer='entropy'. Got none"),
 }
 
 

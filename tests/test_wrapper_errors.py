@@ -34,7 +34,7 @@ pytestmark = [
         ("max_samples", -1),
         ("num_samples", 1),
         ("num_samples", 0.5),
-        ("kernel_width", 0),
+        ("kernel_width", -1),
         ("num_features", 0),
         ("discretizer", 1),
         ("discretizer", "octile"),

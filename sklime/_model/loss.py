@@ -91,6 +91,11 @@ def score_response(response: Response, scoring: str, y: Any) -> Derived:
         named = {"method": scoring, "output_names": response.output_names}
         return derive(response, scores, shares=ones, **named)
     targets = _targets(y)
+    if targets.shape[1] != response.n_outputs:
+        raise ValueError(
+            f"The 'scoring' parameter {REGRESSION!r} compares each output with a target of its "
+            f"own. Got {response.n_outputs} outputs for {targets.shape[1]} targets instead."
+        )
     center, scale = targets.mean(axis=0), targets.std(axis=0)
     scale = np.where(scale > 0, scale, 1.0)
     names = [f"{power} of output {k}" for power in ("value", "square") for k in range(len(ones))]

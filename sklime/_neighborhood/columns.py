@@ -216,7 +216,7 @@ def cuts(
         return np.empty(0)
     weight = None if weight is None else weight[known]
     if discretizer == "entropy":
-        return _tree_cuts(values[known], np.asarray(y)[known], weight, classifier)
+        return _tree_cuts(values[known], y[known], weight, classifier)
     n_bins = discretizer if isinstance(discretizer, int) else DISCRETIZERS[discretizer]
     return _quantile_cuts(values[known], weight, np.arange(1, n_bins) / n_bins)
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn import config_context
-from sklearn.utils import _safe_indexing, resample
+from sklearn.utils import resample
 from sklearn.utils.validation import _check_sample_weight
 
 from .._tables.columns import categorical_mask
@@ -78,12 +78,10 @@ def make_neighborhood(
     conditional: bool,
 ) -> Neighborhood:
     """The neighbourhood of the rows whose weight is not 0."""
-    if discretizer == "entropy" and y is None:
-        raise ValueError("The 'y' parameter must be given for discretizer='entropy'. Got None.")
     if weight is not None and not weight.all():
         present = np.flatnonzero(weight)
         table, weight = Table(table.take(present)), weight[present]
-        y = None if y is None else _safe_indexing(y, present)
+        y = None if y is None else y[present]
     if table.n_rows < 2:
         raise ValueError(
             f"Found array with {table.n_rows} sample(s) (shape={(table.n_rows, table.n_columns)}) "
@@ -119,7 +117,7 @@ def choose_rows(
         wanted = min(int(max_samples), n)
     if wanted == n:
         return candidates
-    stratify = None if y is None else np.asarray(y)[candidates]
+    stratify = None if y is None else y[candidates]
     return np.sort(
         resample(candidates, replace=False, n_samples=wanted, random_state=rng, stratify=stratify)
     )
