@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.stats import t as student_t
+from sklearn.utils._optional_dependencies import check_matplotlib_support
 from sklearn.utils.validation import check_is_fitted
 
 from ._explanations import Explanations
 from ._views import pictures, plots
-from ._views.pictures import Lines, Picture
+from ._views.plots import Lines
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -323,55 +323,45 @@ class LimeImportanceDisplay:
         ValueError
             If a parameter is not what it must be, or the display lacks the data of that kind.
         """
-        try:
-            import matplotlib.pyplot as plt
-        except ImportError as error:
-            raise ImportError(
-                "LimeImportanceDisplay.plot requires matplotlib. You can install matplotlib with "
-                "`pip install matplotlib`"
-            ) from error
-        picture = self._picture(kind, max_features, label, row, column)
-        if ax is None:
-            _, ax = plt.subplots(figsize=picture.size, layout="constrained")
+        check_matplotlib_support("LimeImportanceDisplay.plot")
+        kind = kind or ("bar" if self.comparison is None else "compare")
+        self._check(kind, max_features)
+        self.label_, explained, pairs = None, self.explanations, kind == "interactions"
+        if kind in ("beeswarm", "row", "effect") or (pairs and column is not None):
+            k = explained._output(label)
+            self.label_ = explained._outputs[k]
+        if pairs and column is None:
+            ax = pictures.interactions(ax, explained, max_features)
+        elif pairs:
+            ax = pictures.pair(ax, explained, k, column)
+        elif kind == "row":
+            ax = pictures.row(ax, explained, k, row, max_features)
+        elif kind == "effect":
+            column = int(np.abs(self.importances).argmax()) if column is None else column
+            ax = pictures.effect(ax, explained, k, column, max_features)
+        elif kind == "beeswarm":
+            ax = pictures.beeswarm(ax, explained, k, *self._lines(max_features))
+        else:
+            ax = getattr(self, f"_{kind}")(ax, max_features)
         self.ax_, self.figure_ = ax, ax.figure
-        picture.draw_on(ax)
         return self
 
-    def _picture(
-        self, kind: str | None, top: int | None, label: Any, row: int, column: Any
-    ) -> Picture:
-        """The plot of a kind, with every mistake found before there is a figure."""
-        kind = kind or ("bar" if self.comparison is None else "compare")
+    def _check(self, kind: str, top: int | None) -> None:
+        """Refuse what cannot be drawn, before there is a figure."""
         if kind not in _NEEDED:
             raise ValueError(f"kind must be one of {sorted(_NEEDED)}. Got {kind!r}.")
         if top is not None and top < 1:
             raise ValueError(f"max_features must be at least 1. Got {top!r}.")
-        needed = _NEEDED[kind]
+        needed, explained = _NEEDED[kind], self.explanations
         if all(getattr(self, name) is None for name in needed):
             raise ValueError(
                 f"kind={kind!r} needs {' or '.join(needed)}, which this display does not have."
             )
-        self.label_, explanations = None, self.explanations
-        if kind in ("effect", "interactions") and not hasattr(explanations, "interactions"):
+        if kind in ("effect", "interactions") and not hasattr(explained, "interactions"):
             raise ValueError(
                 f"kind={kind!r} needs a response, not a score, explained by engine='pooled'. "
-                f"Got {explanations.response!r} by engine={explanations.engine!r}."
+                f"Got {explained.response!r} by engine={explained.engine!r}."
             )
-        if kind == "interactions" and column is None:
-            return pictures.interactions(explanations, top)
-        if kind in ("beeswarm", "row", "effect", "interactions"):
-            k = explanations._output(label)
-            self.label_ = label = explanations._outputs[k]
-            if kind == "row":
-                return pictures.row(explanations, k, row, top)
-            if kind == "beeswarm":
-                return pictures.beeswarm(explanations, k, *self._lines(top))
-            if kind == "interactions":
-                return pictures.pair(explanations, k, *column)
-            column = int(np.abs(self.importances).argmax()) if column is None else column
-            return pictures.effect(explanations, k, column, top)
-        draw: Callable[[int | None], Picture] = getattr(self, f"_{kind}")
-        return draw(top)
 
     def _lines(self, top: int | None) -> tuple[Places, Lines]:
         """The most important columns, and their names, grey if they are not told from 0."""
@@ -379,41 +369,39 @@ class LimeImportanceDisplay:
         faint = None if self.intervals is None else plots.holds_zero(self.intervals[columns])
         return columns, Lines([self.feature_names[j] for j in columns], rest, faint)
 
-    def _bar(self, top: int | None) -> Picture:
+    def _bar(self, ax: Any, top: int | None) -> Any:
         columns, lines = self._lines(top)
         ends = None if self.intervals is None else self.intervals[columns]
+        ax = plots.axes(ax, lines, "Importances" + plots.told(lines.faint), self.name)
+        plots.bars(ax, self.importances[columns], ends, lines.faint)
+        return ax
 
-        def draw(ax: Axes) -> None:
-            plots.bars(ax, self.importances[columns], ends, lines.faint)
-
-        return Picture(draw, lines, "Importances" + plots.told(lines.faint), self.name)
-
-    def _box(self, top: int | None) -> Picture:
+    def _box(self, ax: Any, top: int | None) -> Any:
         columns, lines = self._lines(top)
         if self.fold_importances is not None:
             spread, title, what = self.fold_importances, "Importances in {} folds", self.name
         else:
             spread, title = self.explanations.magnitudes(self.labels), "{:,} rows"
             what = pictures.size(self.explanations)
-        draw = partial(plots.boxes, spread=spread[:, columns])
-        return Picture(draw, lines, title.format(len(spread)), what)
+        ax = plots.axes(ax, lines, title.format(len(spread)), what)
+        plots.boxes(ax, spread[:, columns])
+        return ax
 
-    def _heatmap(self, top: int | None) -> Picture:
+    def _heatmap(self, ax: Any, top: int | None) -> Any:
         columns, lines = self._lines(top)
         table = self.explanations.class_importances(self.aggregation)[:, columns].T
-        names = self.explanations._outputs
-        draw = partial(plots.heatmap, table=table, names=names, label=self.name)
-        return Picture(draw, lines, "Importances for each output")
+        ax = plots.axes(ax, lines, "Importances for each output")
+        plots.heatmap(ax, table, self.explanations._outputs, self.name)
+        return ax
 
-    def _compare(self, top: int | None) -> Picture:
+    def _compare(self, ax: Any, top: int | None) -> Any:
         tables = self.comparison or {}
         best = np.max([plots.shares(each) for each in tables.values()], axis=0)
         columns, rest = pictures.largest(best, top)
         lines = Lines([""] * len(columns), rest.partition(",")[0])  # sizes are on several scales
-        draw = partial(
-            plots.compare, tables=tables, columns=columns, names=list(self.feature_names)
-        )
-        return Picture(draw, lines, "Ranks of the columns", width=5 + 1.3 * len(tables))
+        ax = plots.axes(ax, lines, "Ranks of the columns", width=5 + 1.3 * len(tables))
+        plots.compare(ax, tables, columns, self.feature_names)
+        return ax
 
 
 def _final_wrapper(estimator: Any) -> Any:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from ._explanations import Explanations
 from ._statistics.estimates import Estimate, confidences
+from ._views.exports import dataframe_library
 from ._views.html import ranking
 
 Floats = NDArray[np.float64]
@@ -145,10 +146,8 @@ class Importances:
             If the rows were no dataframe and pandas is not installed.
         """
         order = np.argsort(-self.estimate.values, kind="stable")
-        backend: Any = nw.Implementation.PANDAS
         data = None if self.explanations is None else self.explanations.data
-        if nw.dependencies.is_into_dataframe(data):
-            backend = nw.from_native(data, eager_only=True).implementation
+        backend = dataframe_library(data)
         columns = {name: values[order] for name, values in self._columns().items()}
         return nw.from_dict(columns, backend=backend).to_native()
 

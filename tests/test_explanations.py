@@ -11,8 +11,6 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy.stats import t as student_t
 from sklearn.datasets import load_breast_cancer, load_iris, make_friedman1
 from sklearn.ensemble import RandomForestClassifier
-from sklearn.feature_selection import SelectFromModel
-from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.model_selection import KFold
 from sklearn.pipeline import make_pipeline
@@ -219,9 +217,9 @@ def with_useless_columns(n_levels=(2, 10, 50)):
     return model, X, list(range(4, X.shape[1]))
 
 
-def test_noise_floor_is_the_uncorrected_importance_of_a_useless_column():
+def test_useless_columns_have_less_than_their_uncorrected_importance():
     model, X, categories = with_useless_columns()
-    plain, corrected, floors = [], [], []
+    plain, corrected = [], []
     for seed in range(100):
         explanations = lime_importance(
             model,
@@ -233,9 +231,7 @@ def test_noise_floor_is_the_uncorrected_importance_of_a_useless_column():
         ).explanations
         plain.append(explanations.importances(bias_correction=False)[3:])
         corrected.append(explanations.magnitudes().mean(axis=0)[3:])
-        floors.append(explanations.noise_floor()[3:])
     chance = np.mean(plain, axis=0)
-    assert_allclose(np.mean(floors, axis=0), chance, rtol=0.1)
     assert (np.diff(chance[1:]) > 0).all()  # it grows with the levels
     error = np.std(corrected, axis=0) / 10
     assert (error < 0.2 * chance).all()
@@ -246,15 +242,13 @@ def test_noise_floor_is_the_uncorrected_importance_of_a_useless_column():
     assert (np.square(published).mean(axis=0) < np.square(plain).mean(axis=0)).all()
 
 
-def test_a_threshold_of_noise_floors_selects_the_columns_that_the_model_uses():
+def test_intervals_tell_the_columns_that_the_model_uses():
     model, X, categories = with_useless_columns()
-    wrapper = LimeImportanceWrapper(
-        FrozenEstimator(model), categorical_features=categories, random_state=0
-    )
-    wrapper.fit(X)
-    threshold = 3 * wrapper.explanations_.noise_floor().max()
-    selector = SelectFromModel(wrapper, threshold=threshold, prefit=True)
-    assert_array_equal(selector.get_support(), np.arange(X.shape[1]) < 3)
+    options = {"categorical_features": categories, "num_samples": 8192, "random_state": 0}
+    frame = lime_importance(model, X, **options).to_frame()
+    assert set(frame["column"][:3]) == {"x0", "x1", "x2"}
+    assert frame["told"][:3].all()
+    assert not frame["told"][3:].all()
 
 
 # -- direction

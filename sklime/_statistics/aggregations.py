@@ -36,12 +36,12 @@ def rms(weights: Array, sample_weight: ArrayLike | None = None) -> Array:
 
 def median_abs(weights: Array, sample_weight: ArrayLike | None = None) -> Array:
     r"""Return :math:`\mathrm{median}_i |W_{ij}|`: what a typical row shows, whatever a few do."""
-    return _weighted_median(np.abs(weights), row_weights_of(weights, sample_weight))
+    return _weighted_median(np.abs(weights), row_weights_of(len(weights), sample_weight))
 
 
 def max_abs(weights: Array, sample_weight: ArrayLike | None = None) -> Array:
     r"""Return :math:`\max_i |W_{ij}|`: the worst case over the rows."""
-    present = row_weights_of(weights, sample_weight) > 0
+    present = row_weights_of(len(weights), sample_weight) > 0
     return np.asarray(np.abs(weights[present]).max(axis=0))
 
 
@@ -87,7 +87,7 @@ def homogeneity(
     `row_classes` (n_explained,) is the class of each row.
     """
     members = np.asarray(row_classes) == np.unique(row_classes)[:, np.newaxis]
-    roots = np.sqrt((members * row_weights_of(weights, sample_weight)) @ np.abs(weights))
+    roots = np.sqrt((members * row_weights_of(len(weights), sample_weight)) @ np.abs(weights))
     return _homogeneity_factor(roots) * splime(weights, sample_weight)
 
 
@@ -175,7 +175,7 @@ def submodular_pick(weights: Array, n: int) -> NDArray[np.intp]:
 
 def _call(function: Aggregation, weights: Array, sample_weight: ArrayLike | None = None) -> Array:
     """Call a user's function of a weight matrix; rows of weight 0 are absent."""
-    row_weights = row_weights_of(weights, sample_weight)
+    row_weights = row_weights_of(len(weights), sample_weight)
     present = row_weights > 0
     if np.ptp(row_weights[present]) == 0:
         importances = np.asarray(function(weights[present]), dtype=float)
@@ -191,19 +191,17 @@ def _call(function: Aggregation, weights: Array, sample_weight: ArrayLike | None
     return importances
 
 
-def row_weights_of(weights: Array, sample_weight: ArrayLike | None) -> Array:
-    if sample_weight is None:
-        return np.ones(len(weights))
-    return np.asarray(sample_weight, dtype=float)
+def row_weights_of(n_rows: int, sample_weight: ArrayLike | None) -> Array:
+    return np.ones(n_rows) if sample_weight is None else np.asarray(sample_weight, dtype=float)
 
 
 def _row_mean(terms: Array, sample_weight: ArrayLike | None) -> Array:
-    row_weights = row_weights_of(terms, sample_weight)
+    row_weights = row_weights_of(len(terms), sample_weight)
     return np.asarray(row_sum(terms, row_weights) / row_weights.sum())
 
 
 def row_sum(terms: Array, sample_weight: ArrayLike | None) -> Array:
-    return np.tensordot(row_weights_of(terms, sample_weight), terms, 1)
+    return np.tensordot(row_weights_of(len(terms), sample_weight), terms, 1)
 
 
 def _weighted_median(values: Array, row_weights: Array) -> Array:

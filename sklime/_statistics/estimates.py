@@ -1,8 +1,7 @@
 """Importances with their errors, from the weights of many explanations.
 
-The weights come in independent replicates, of the shape (n_replicates, n_explained, n_features,
-n_outputs): their spread is the noise of the neighbourhood, and products of different ones are free
-of it.
+Weights come in independent replicates, (n_replicates, n_explained, n_features, n_outputs): their
+spread is the noise of the neighbourhood, and products of two of them are free of it.
 """
 
 from __future__ import annotations
@@ -12,7 +11,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.special import gammaln
 from scipy.stats import false_discovery_control
 from scipy.stats import t as student_t
 
@@ -24,13 +22,26 @@ from .aggregations import (
     normalized_squares,
     resolve,
     row_sum,
+    row_weights_of,
 )
 
+BIAS_CORRECTED = ("mean_abs", "rms")
 N_GROUPS = 20  # of rows left out one at a time, where an aggregation is no mean over rows
 
-# Weights of a replicate that are worked on together, so that what is made of them is small. The
-# same on every machine, as sums in another order are rounded differently.
+# Weights of a replicate that are worked on together, to save memory. The same on every machine, as
+# sums in another order are rounded differently.
 _BLOCK = 2**16
+
+# What aggregations that are functions of a mean over n rows take the mean of, and their derivative
+# by that mean.
+_MEANS: dict[str | None, tuple[Callable[[Array], Array], Callable[[Array, float], Any]]] = {
+    "mean_abs": (np.abs, lambda mean, n: 1),
+    "rms": (np.square, lambda mean, n: divide(np.ones_like(mean), 2 * np.sqrt(mean))),
+    "mean": (np.positive, lambda mean, n: 1),
+    "sum": (np.positive, lambda mean, n: n),
+    "splime": (np.abs, lambda mean, n: divide(np.full_like(mean, n), 2 * np.sqrt(n * mean))),
+    "normlime": (normalized_squares, lambda mean, n: 1),
+}
 
 
 class Estimate(NamedTuple):
@@ -65,9 +76,7 @@ def confidences(pvalues: Array) -> Array:
 
 
 class Values:
-    """Weights of rows read as what is to be aggregated, by blocks of rows.
-
-    As large an array as the weights would be made otherwise.
+    """What is aggregated, made from the weights by blocks of rows to save memory.
 
     Parameters
     ----------
@@ -116,70 +125,7 @@ class Values:
 Replicates = Array | Values
 
 
-def bias_corrected_mean_abs(
-    replicates: Replicates, sample_weight: ArrayLike | None = None, *, jackknife: bool = False
-) -> Array:
-    r"""Return the `mean_abs` of the mean replicate, times the `signal_share` of each column.
-
-    `replicates` (n_replicates, n_explained, n_features) are independent estimates of the same
-    weights. The plain mean of sizes is too large by their noise; this one is near 0 on average,
-    and as often below it as above, where all is noise. With one replicate it is the plain one.
-
-    With `jackknife` there is an axis before the others: all replicates, then without each of them.
-    """
-    sums = _sums(replicates, sample_weight, jackknife)
-    values = sums.signal_share * sums.sizes / sums.n_rows
-    return values if jackknife else values[0]
-
-
-def bias_corrected_rms(
-    replicates: Replicates, sample_weight: ArrayLike | None = None, *, jackknife: bool = False
-) -> Array:
-    r"""Return :math:`\sqrt{D_j}`, or :math:`-\sqrt{-D_j}` where :math:`D_j < 0`.
-
-    :math:`D_j = \frac{1}{n} \sum_i \mathrm{mean}_{r \ne s} b_{rij} b_{sij}`: the product of two
-    independent estimates of a weight has its square as expectation, without any noise. With one
-    replicate it is the plain `rms`. `jackknife` as in `bias_corrected_mean_abs`.
-    """
-    sums = _sums(replicates, sample_weight, jackknife)
-    values = sums.signal_share * np.sqrt(sums.squares / sums.n_rows)
-    return values if jackknife else values[0]
-
-
-BIAS_CORRECTED: dict[str, Aggregation] = {
-    "mean_abs": bias_corrected_mean_abs,
-    "rms": bias_corrected_rms,
-}
-
-
-# Aggregations that keep the weights' signs.
-def signal_share(replicates: Replicates, sample_weight: ArrayLike | None = None) -> Array:
-    r"""Return :math:`\sqrt{D_j / T_j}`, the part of each column's `rms` that is not noise.
-
-    :math:`T_j` is the mean square of the weights (their mean over replicates), :math:`D_j` the
-    same without noise (see `bias_corrected_rms`). Negative where :math:`D_j` is; 1 with one
-    replicate, of which the noise cannot be known.
-    """
-    return _sums(replicates, sample_weight).signal_share[0]
-
-
-def cross_abs(
-    replicates: Replicates, sample_weight: ArrayLike | None = None, shares: ArrayLike = 1.0
-) -> Array:
-    """Return sizes of the weights (n_explained, n_features) whose mean over rows has no bias.
-
-    That mean is `bias_corrected_mean_abs`, of all outputs by their `shares` if there is an axis of
-    outputs.
-    """
-    factor = signal_share(replicates, sample_weight) * np.asarray(shares)
-    sizes = np.empty(replicates.shape[1:3])
-    for rows in _row_blocks(replicates):
-        block = factor * np.abs(replicates[:, rows].mean(axis=0))
-        sizes[rows] = sum(np.moveaxis(np.atleast_3d(block), -1, 0))
-    return sizes
-
-
-class _Sums(NamedTuple):
+class Sums(NamedTuple):
     """Sums over rows of the mean replicate, with the axes (subsets, n_features, ...).
 
     The first subset is all replicates, the others are all but one.
@@ -192,17 +138,31 @@ class _Sums(NamedTuple):
 
     @property
     def signal_share(self) -> Array:
+        """Part of each column's `rms` that is no noise, negative where chance has it so.
+
+        The root of products over squares; 1 with one replicate, of which no noise is known.
+        """
         share = divide(self.products, self.squares)
         return np.sign(share) * np.sqrt(np.abs(share))
 
+    @property
+    def mean_abs(self) -> Array:
+        """Mean size without the noise: near 0 on average where all is noise, and of either sign."""
+        return self.signal_share * self.sizes / self.n_rows
 
-def _sums(
-    replicates: Replicates, sample_weight: ArrayLike | None = None, jackknife: bool = False
-) -> _Sums:
+    @property
+    def rms(self) -> Array:
+        """Root of the mean product of two replicates, with its sign."""
+        return self.signal_share * np.sqrt(self.squares / self.n_rows)
+
+
+def sums_of_rows(
+    replicates: Replicates, sample_weight: ArrayLike | None = None, jackknife: bool = True
+) -> Sums:
     """Sums from all replicates, and with `jackknife` from all but each one too."""
     n_replicates = len(replicates)
     n_subsets = 1 + n_replicates * (jackknife and n_replicates > 1)
-    row_weights = _row_weights(replicates, sample_weight)
+    row_weights = row_weights_of(replicates.shape[1], sample_weight)
     sizes, squares = np.zeros((2, n_subsets, *replicates.shape[2:]))
     own_squares = np.zeros((n_replicates, *replicates.shape[2:]))
     for rows in _row_blocks(replicates):
@@ -219,29 +179,23 @@ def _sums(
     n[1:] -= 1
     products = (squares - own_squares.sum(axis=0) + without) / np.maximum(n * (n - 1), 1)
     products = np.where(n > 1, products, squares)
-    return _Sums(row_weights.sum(), sizes / n, squares / n**2, products)
+    return Sums(row_weights.sum(), sizes / n, squares / n**2, products)
 
 
-def noise_floor(
-    replicates: Replicates, shares: ArrayLike | None = None, sample_weight: ArrayLike | None = None
+def cross_abs(
+    replicates: Replicates, sample_weight: ArrayLike | None = None, shares: ArrayLike = 1.0
 ) -> Array:
-    r"""Return the plain `mean_abs` that the noise of the pool alone would show in each column.
+    """Sizes of the weights (n_explained, n_features) whose mean over rows is without noise.
 
-    For normal noise it is :math:`\sqrt{2 / \pi}` times its standard deviation, taken from the
-    spread over the replicates (n_replicates, n_explained, n_features, n_outputs), and summed over
-    outputs by their `shares` as in `estimate_importances`. NaN with one replicate.
+    That mean is `Sums.mean_abs`, of all outputs by their `shares` if there is an axis of outputs.
     """
-    n = len(replicates)
-    if n < 2:
-        return np.full(replicates.shape[2], np.nan)
-    row_weights = _row_weights(replicates, sample_weight)
-    spread = sum(
-        row_sum(replicates[:, rows].std(axis=0, ddof=1), row_weights[rows])
-        for rows in _row_blocks(replicates)
-    )
-    deviation = spread / row_weights.sum() / np.sqrt(n) / _expected_deviation(n)
-    floors: Array = np.sqrt(2 / np.pi) * deviation
-    return floors @ _output_shares(replicates, shares)
+    signal_share = sums_of_rows(replicates, sample_weight, jackknife=False).signal_share[0]
+    factor = signal_share * np.asarray(shares)
+    sizes = np.empty(replicates.shape[1:3])
+    for rows in _row_blocks(replicates):
+        block = factor * np.abs(replicates[:, rows].mean(axis=0))
+        sizes[rows] = sum(np.moveaxis(np.atleast_3d(block), -1, 0))
+    return sizes
 
 
 def estimate_importances(
@@ -255,7 +209,7 @@ def estimate_importances(
     row_classes: ArrayLike | None = None,
     num_features: int | None = None,
 ) -> Estimate:
-    """Return the importances of all columns, with their standard errors.
+    """Importances of all columns, with their standard errors.
 
     Parameters
     ----------
@@ -266,7 +220,7 @@ def estimate_importances(
     shares : array-like of shape (n_outputs,), default=None
         What each output's importance counts in the sum over outputs; None: equal parts.
     bias_correction : bool
-        Whether to take the noise out of "mean_abs" and "rms"; without effect on others.
+        Whether to take the noise out of "mean_abs" and "rms"; below 0 they then become 0.
     sample_weight : array-like of shape (n_explained,), default=None
         Weights of the rows explained.
     population : float, default=None
@@ -274,36 +228,32 @@ def estimate_importances(
         from; None: of an endless one.
     row_classes, num_features
         Class of each row, for "homogeneity"; length of each list, for "frequency".
-
-    Returns
-    -------
-    Estimate
-        Of shape (n_features,) each. Bias-corrected values below 0 are 0.
     """
     name = aggregation if isinstance(aggregation, str) else None
     function = resolve(aggregation, row_classes=row_classes, num_features=num_features)
-    corrected = BIAS_CORRECTED.get(str(name)) if bias_correction and len(replicates) > 1 else None
-    output_shares = _output_shares(replicates, shares)
-    row_weights = _row_weights(replicates, sample_weight)
-    if corrected is None:
-        by_output = _jackknife(function, replicates, sample_weight)
+    corrected = bias_correction and len(replicates) > 1 and name in BIAS_CORRECTED
+    n_outputs = replicates.shape[-1]
+    shares = np.full(n_outputs, 1 / n_outputs) if shares is None else np.asarray(shares, float)
+    row_weights = row_weights_of(replicates.shape[1], sample_weight)
+    if corrected:
+        by_output = getattr(sums_of_rows(replicates, sample_weight), str(name))
     else:
-        by_output = corrected(replicates, sample_weight, jackknife=True)
-    values, *left_out = by_output @ output_shares
-    pool_variance, pool_dof = _pool_variance(left_out)
-    unseen = 1.0 if population is None else max(0.0, 1 - row_weights.sum() / population)
+        by_output = _without_each(function, replicates, sample_weight)
+    values, *left_out = by_output @ shares
+    pool_variance, pool_dof = _jackknife(left_out)
     errors: list[tuple[Array | float, Array | float]] = []
+    unseen = 1.0 if population is None else max(0.0, 1 - row_weights.sum() / population)
     if unseen > 0:
-        if name in _TERMS:
-            variance, dof = _mean_variance(str(name), replicates, row_weights, output_shares)
+        if name in _MEANS:
+            variance, dof = _mean_variance(name, replicates, row_weights, shares)
         else:
-            variance, dof = _group_variance(function, replicates, row_weights, output_shares)
+            variance, dof = _group_variance(function, replicates, row_weights, shares)
         errors.append((unseen * variance, dof))
         if name == "mean":  # what of the noise is each row's own, the spread of rows holds, too
-            own = _own_variance(replicates, row_weights, output_shares)
+            own = _own_variance(replicates, row_weights, shares)
             pool_variance = np.maximum(pool_variance - unseen * own, 0)
     errors.append((pool_variance, pool_dof))
-    if corrected is not None:  # as late as possible, so that noise can average out before
+    if corrected:  # as late as possible, so that noise can average out before
         values = np.maximum(values, 0.0)
     return Estimate(values, *standard_error(errors), signed=name is None or name in SIGNED)
 
@@ -316,15 +266,13 @@ def mean_estimate(parts: list[Estimate]) -> Estimate:
 
 
 def standard_error(errors: Sequence[tuple[Array | float, Array | float]]) -> tuple[Array, Array]:
-    r"""Return the standard error of an estimate, and its degrees of freedom.
+    """Standard error of an estimate and its degrees of freedom, from independent parts.
 
-    `errors` are independent: the variance of each and its degrees of freedom. That of the pool is
-    the jackknife over replicates,
-    :math:`\frac{R-1}{R} \sum_r (\hat\theta_{-r} - \bar\theta)^2`; with one replicate it cannot
-    be known and counts as 0. That of the rows explained is the variance of a mean over them (by
-    the delta method, of a function of it), or the jackknife over groups of rows where the
-    aggregation is none. It is smaller by :math:`1 - n / N` where N rows are all there are. A row of
-    weight 2 counts as two rows. Degrees of freedom add by Welch's and Satterthwaite's formula.
+    Each part is a variance and its degrees of freedom. That of the pool is the jackknife over
+    replicates; 0 with a single one, which does not tell it. That of the rows explained is the
+    variance of a mean over them (by the delta method, of a function of it), or else the jackknife
+    over groups of rows; it is smaller by ``1 - n / N`` where N rows are all there are. Degrees of
+    freedom add by the formula of Welch and Satterthwaite.
     """
     variance = np.asarray(sum(part for part, _ in errors))
     scale = np.where(variance > 0, variance, 1)  # relative to it, no square is too small
@@ -333,7 +281,7 @@ def standard_error(errors: Sequence[tuple[Array | float, Array | float]]) -> tup
     return np.sqrt(variance), dof
 
 
-def _jackknife(
+def _without_each(
     function: Aggregation, replicates: Replicates, sample_weight: ArrayLike | None
 ) -> Array:
     """Aggregated mean replicate (subsets, n_features, n_outputs): of all, then without each."""
@@ -347,100 +295,62 @@ def _jackknife(
     return np.moveaxis(np.array(outputs), 0, -1)
 
 
-def _pool_variance(left_out: list[Array]) -> tuple[Array | float, float]:
-    """Jackknife over replicates: variance and degrees of freedom."""
+def _jackknife(left_out: list[Array]) -> tuple[Array | float, float]:
+    """Variance of an estimate and its degrees of freedom, from it without each part."""
     n = len(left_out)
     return ((n - 1) * np.var(left_out, axis=0), n - 1) if n > 1 else (0.0, 1)
 
 
 def _mean_variance(
-    name: str, replicates: Replicates, row_weights: Array, output_shares: Array
+    name: str | None, replicates: Replicates, row_weights: Array, shares: Array
 ) -> tuple[Array | float, float]:
     """Variance of a function of a mean over rows (delta method), and degrees of freedom."""
-    term, n_rows = _TERMS[name], row_weights.sum()
+    (term, slope), n_rows = _MEANS[name], row_weights.sum()
     if n_rows <= 1:
         return 0.0, 1
     mean, spread = np.zeros(replicates.shape[2:]), np.zeros(replicates.shape[2])
     for rows in _row_blocks(replicates):
         mean += row_sum(term(replicates[:, rows].mean(axis=0)), row_weights[rows]) / n_rows
-    slopes = _slope(name, mean, n_rows) * output_shares
+    slopes = slope(mean, n_rows) * shares
     for rows in _row_blocks(replicates):
         deviation = ((term(replicates[:, rows].mean(axis=0)) - mean) * slopes).sum(axis=-1)
         spread += row_sum(np.square(deviation), row_weights[rows]) / n_rows
     return spread / (n_rows - 1), n_rows - 1
 
 
-def _own_variance(
-    replicates: Replicates, row_weights: Array, output_shares: Array
-) -> Array | float:
+def _own_variance(replicates: Replicates, row_weights: Array, shares: Array) -> Array | float:
     """Variance of a mean over rows, were the noise of each row independent of the others'."""
     n, variance = len(replicates), np.zeros(replicates.shape[2])
     for rows in _row_blocks(replicates) if n > 1 else ():
-        noise = np.var(replicates[:, rows] @ output_shares, axis=0, ddof=1) / n
+        noise = np.var(replicates[:, rows] @ shares, axis=0, ddof=1) / n
         variance += row_sum(noise, row_weights[rows])
     return variance / row_weights.sum() ** 2
 
 
-# Aggregations that are functions of a mean over rows, of these terms.
-_TERMS: dict[str | None, Callable[[Array], Array]] = {
-    "mean_abs": np.abs,
-    "rms": np.square,
-    "mean": np.positive,
-    "sum": np.positive,
-    "splime": np.abs,
-    "normlime": normalized_squares,
-}
-
-
-def _slope(name: str, mean: Array, n_rows: float) -> Array:
-    """Derivative of an aggregation by the mean over rows of its `_TERMS`."""
-    if name == "rms":
-        return divide(np.ones_like(mean), 2 * np.sqrt(mean))
-    if name == "splime":
-        return divide(np.full_like(mean, n_rows), 2 * np.sqrt(n_rows * mean))
-    return np.full_like(mean, n_rows if name == "sum" else 1)
-
-
 def _group_variance(
-    function: Aggregation, replicates: Replicates, row_weights: Array, output_shares: Array
+    function: Aggregation, replicates: Replicates, row_weights: Array, shares: Array
 ) -> tuple[Array | float, float]:
     """Jackknife over groups of rows: variance and degrees of freedom."""
     present = np.flatnonzero(row_weights)
-    n_groups = min(N_GROUPS, len(present))
-    if n_groups < 2:
-        return 0.0, 1
     # Random groups, but the same ones for the same rows in another order: one fixed shuffle of
     # the rows in the order of their sizes.
     weights = np.asarray(replicates).mean(axis=0)
     sizes = np.abs(weights).sum(axis=(1, 2))[present]
     groups = np.empty(len(row_weights), dtype=int)
+    n_groups = min(N_GROUPS, len(present))
     shuffled = np.random.default_rng(0).permutation(len(present))
     groups[present[np.argsort(sizes, kind="stable")]] = shuffled % n_groups
     outputs = np.moveaxis(weights, -1, 0)
-    left_out = [
-        output_shares @ [function(output, kept * row_weights) for output in outputs]
-        for kept in groups != np.arange(n_groups)[:, None]
-    ]
-    return (n_groups - 1) * np.var(left_out, axis=0), n_groups - 1
+    return _jackknife(
+        [
+            shares @ [function(output, kept * row_weights) for output in outputs]
+            for kept in groups != np.arange(n_groups)[:, None]
+            if kept[present].any()
+        ]
+    )
 
 
-def _row_blocks(replicates: Array | Values) -> Iterator[slice]:
+def _row_blocks(replicates: Replicates) -> Iterator[slice]:
     """Blocks of the rows of replicates (n_replicates, n_explained, ...)."""
     n_rows, size = replicates.shape[1], max(1, _BLOCK // int(np.prod(replicates.shape[2:])))
     return (slice(start, start + size) for start in range(0, n_rows, size))
-
-
-def _row_weights(replicates: Replicates, sample_weight: ArrayLike | None) -> Array:
-    if sample_weight is None:
-        return np.ones(replicates.shape[1])
-    return np.asarray(sample_weight, dtype=float)
-
-
-def _output_shares(replicates: Replicates, shares: ArrayLike | None) -> Array:
-    n_outputs = replicates.shape[-1]
-    return np.full(n_outputs, 1 / n_outputs) if shares is None else np.asarray(shares, dtype=float)
-
-
-def _expected_deviation(n: int) -> float:
-    """Expected standard deviation of n standard normal values."""
-    return float(np.sqrt(2 / (n - 1)) * np.exp(gammaln(n / 2) - gammaln((n - 1) / 2)))

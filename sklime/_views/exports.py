@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from importlib import import_module
 from typing import Any
 
 import narwhals.stable.v2 as nw
@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 from .._tables.table import Table
 
 Floats = NDArray[np.float64]
+
+REMAINDER = "(interactions, place in bin)"  # what is not in the columns' values
 
 
 def base_values(explained: Any) -> Floats:
@@ -46,20 +48,19 @@ def noun(explained: Any) -> str:
     return "weight" if explained.values == "weights" else "contribution"
 
 
-def column_values(explained: Any) -> NDArray[np.float64]:
+def column_values(explained: Any) -> Floats:
     """Return the explained rows as numbers, (n_explained, n_features), NaN where missing.
 
     A category is the number of its level; one that training did not have comes last.
     """
-    table = Table(explained.data)
-    columns = []
+    table, values = Table(explained.data), np.empty(explained.codes.shape)
     for j, column in enumerate(explained.bins.columns):
         if column.categorical:
             codes = table.codes(j, column.levels)
-            columns.append(np.where(codes < 0, np.nan, codes))
+            values[:, j] = np.where(codes < 0, np.nan, codes)
         else:
-            columns.append(table.values(j))
-    return np.column_stack(columns)
+            values[:, j] = table.values(j)
+    return values
 
 
 def bin_labels(explained: Any, j: int) -> NDArray[Any] | None:
@@ -91,44 +92,41 @@ def row_names(explained: Any) -> NDArray[Any]:
 
 
 def to_frame(explained: Any) -> Any:
-    """Return the attributions as a tidy dataframe: one line for each row, column and output.
+    """Return the attributions as a tidy dataframe, see :meth:`Explanations.to_frame`.
 
-    It is of the library of the explained table (pandas, polars, pyarrow and others), pandas where
-    that was no dataframe. A row has its index label, or its position in the table. The values of
-    a table of numbers are numbers; of a mixed one they are objects in pandas, text elsewhere.
+    The values of a table of numbers are numbers; of a mixed one they are objects in pandas, text
+    elsewhere.
     """
     attributions, outputs = explained.attributions, np.array(explained._outputs)
-    scored = explained.coefficients is not None
     n, d, n_outputs = attributions.shape
-    backend: Any = nw.Implementation.PANDAS
-    if nw.dependencies.is_into_dataframe(explained.data):
-        backend = nw.from_native(explained.data, eager_only=True).implementation
+    backend = dataframe_library(explained.data)
     values = _cells(explained.data)
     if values.dtype == object and not backend.is_pandas_like():
         values = np.array([[None if v is None else str(v) for v in row] for row in values], object)
+    classes = explained.classes is not None and explained.coefficients is None
     columns = {
         "row": np.repeat(row_names(explained), d * n_outputs),
         "column": np.tile(np.repeat(explained.feature_names, n_outputs), n),
-        "output" if explained.classes is None or scored else "class": np.tile(outputs, n * d),
+        "class" if classes else "output": np.tile(outputs, n * d),
         "value": np.repeat(values.ravel(), n_outputs),
         noun(explained): attributions.ravel(),
     }
-    try:
-        return nw.from_dict(columns, backend=backend).to_native()
-    except ImportError as error:
-        raise ImportError(
-            "to_frame requires pandas where the explained rows are no dataframe. You can install "
-            "pandas with `pip install pandas`"
-        ) from error
+    return nw.from_dict(columns, backend=backend).to_native()
+
+
+def dataframe_library(data: Any) -> Any:
+    """narwhals' name of the library that `data` is of; pandas if it is no dataframe."""
+    if nw.dependencies.is_into_dataframe(data):
+        return nw.from_native(data, eager_only=True).implementation
+    _imported("pandas", "to_frame")
+    return nw.Implementation.PANDAS
 
 
 def _cells(data: Any) -> NDArray[Any]:
     """The explained rows as one array: of numbers if there is nothing else in it, else objects."""
     table = Table(data)
-    if table.kind == "sparse":
-        return np.asarray(data.toarray())
-    if table.kind == "array":
-        return np.asarray(data)
+    if table.kind in ("sparse", "array"):
+        return np.asarray(data.toarray() if table.kind == "sparse" else data)
     frame = nw.from_native(data, eager_only=True)
     if all(dtype.is_numeric() or dtype == nw.Boolean for dtype in frame.schema.values()):
         return np.column_stack([table.values(j) for j in range(table.n_columns)])
@@ -139,24 +137,14 @@ def _cells(data: Any) -> NDArray[Any]:
     return cells
 
 
-REMAINDER = "(interactions, place in bin)"  # what is not in the columns' values
-
-
 def to_shap(explained: Any, *, label: Any = None, remainder: bool = True) -> Any:
-    """Return the attributions as a :class:`shap.Explanation`, for shap's plots.
-
-    `data` are numbers: a category is the number of its level, `display_data` has its name. What
-    the attributions leave of the model's own prediction is a last column, unless there is to be no
-    `remainder`.
-    """
-    try:
-        import shap
-    except ImportError as error:
-        raise ImportError(
-            "to_shap requires shap. You can install shap with `pip install shap`"
-        ) from error
-    outputs = _chosen(explained, label)
-    names = [str(explained._outputs[k]) for k in outputs]
+    """Return the attributions as a :class:`shap.Explanation`, see :meth:`Explanations.to_shap`."""
+    shap: Any = _imported("shap", "to_shap")
+    several = len(explained._outputs) > 2 or explained.classes is None
+    if label is None and several:
+        outputs = list(range(len(explained._outputs)))
+    else:
+        outputs = [explained._output(label)]
     values = explained.attributions[:, :, outputs]
     base = base_values(explained)[:, outputs]
     data, shown = column_values(explained), _cells(explained.data)
@@ -167,46 +155,33 @@ def to_shap(explained: Any, *, label: Any = None, remainder: bool = True) -> Any
         data = np.column_stack([data, np.full(len(data), np.nan)])
         shown = np.column_stack([shown.astype(object), np.full(len(data), "")])
         columns.append(REMAINDER)
-    several = len(outputs) > 1
+    one = len(outputs) == 1
     return shap.Explanation(
-        values=values if several else values[:, :, 0],
-        base_values=base if several else base[:, 0],
+        values=values[:, :, 0] if one else values,
+        base_values=base[:, 0] if one else base,
         data=data,
         display_data=shown,
         feature_names=columns,
-        output_names=names if several else None,
+        output_names=None if one else [str(explained._outputs[k]) for k in outputs],
     )
 
 
-def _chosen(explained: Any, label: Any) -> list[int]:
-    """Positions of the outputs that a label means; all of several if there is none."""
-    several = len(explained._outputs) > 2 or explained.classes is None
-    if label is None and several:
-        return list(range(len(explained._outputs)))
-    return [explained._output(label)]
-
-
 def to_lime(explained: Any, i: int, *, label: Any = None) -> Any:
-    """Return the weights of one row as lime's own object.
+    """Return the weights of one row as lime's own object, see :meth:`Explanations.to_lime`.
 
     Columns by decreasing absolute weight, with lime's notation of the row's bins, such as
     "3.1 < x0 <= 4.2". lime numbers classes in the order of `output_names`; `score` and
     `local_pred` are dicts by label, for they differ.
     """
-    try:
-        from lime.explanation import Explanation
-        from lime.lime_tabular import TableDomainMapper
-    except ImportError as error:
-        raise ImportError(
-            "to_lime requires lime. You can install lime with `pip install lime`"
-        ) from error
     if explained.coefficients is not None:
         raise ValueError(f"lime explains a response, not a score. Got {explained.response!r}.")
+    lime = _imported("lime.explanation", "to_lime")
+    tables = _imported("lime.lime_tabular", "to_lime")
     i = range(len(explained.codes))[i]
     classifier = explained.classes is not None
     outputs = range(len(explained._outputs)) if classifier else [explained._output(label)]
     texts = row_texts(explained, i)
-    mapper = TableDomainMapper(
+    mapper = tables.TableDomainMapper(
         list(explained.feature_names),
         texts,
         np.ones(len(texts)),
@@ -215,36 +190,35 @@ def to_lime(explained: Any, i: int, *, label: Any = None) -> Any:
     )
     names = [str(name) for name in explained.output_names]
     mode = "classification" if classifier else "regression"
-    result = Explanation(mapper, mode=mode, class_names=names)
+    result = lime.Explanation(mapper, mode=mode, class_names=names)
     if classifier:
         result.predict_proba = explained.predictions[i]
     else:
-        predictions = explained.predictions[:, outputs[0]]
-        result.predicted_value = predictions[i]
-        result.min_value, result.max_value = predictions.min(), predictions.max()
-    _fill(result, explained, i, outputs)
+        responses = explained.predictions[:, outputs[0]]
+        result.predicted_value = responses[i]
+        result.min_value, result.max_value = responses.min(), responses.max()
+    weights, result.score, result.local_pred = explained.weights[i], {}, {}
+    # lime files a regression under 1, and its negative under 0.
+    for key, k in zip(outputs if classifier else [1], outputs, strict=True):
+        order = np.argsort(-np.abs(weights[:, k]), kind="stable")
+        result.intercept[key] = float(explained.intercepts[i, k])
+        result.score[key] = float(explained.scores[i, k])
+        result.local_exp[key] = [(int(j), float(weights[j, k])) for j in order if weights[j, k]]
+        result.local_pred[key] = result.intercept[key] + float(weights[:, k].sum())
+    if not classifier:
+        result.intercept[0] = result.intercept[1]
+        result.local_exp[0] = [(j, -weight) for j, weight in result.local_exp[1]]
     return result
 
 
-def _fill(result: Any, explained: Any, i: int, outputs: Sequence[int]) -> None:
-    """Put the weights of a row into lime's object."""
-    weights, intercepts = explained.weights[i], explained.intercepts[i]
-    result.score, result.local_pred = {}, {}
-    # lime files a regression under 1, and its negative under 0.
-    for key, k in zip(outputs if result.mode == "classification" else [1], outputs, strict=True):
-        result.intercept[key] = float(intercepts[k])
-        result.score[key] = float(explained.scores[i, k])
-        result.local_exp[key] = _ranked(weights[:, k])
-        result.local_pred[key] = result.intercept[key] + float(weights[:, k].sum())
-    if result.mode == "regression":
-        result.intercept[0] = result.intercept[1]
-        result.local_exp[0] = [(j, -weight) for j, weight in result.local_exp[1]]
-
-
-def _ranked(weights: NDArray[np.float64]) -> list[tuple[int, float]]:
-    """Column numbers and weights by decreasing size, without those of weight 0."""
-    order = np.argsort(-np.abs(weights), kind="stable")
-    return [(int(j), float(weights[j])) for j in order if weights[j] != 0]
+def _imported(module: str, caller: str) -> Any:
+    try:
+        return import_module(module)
+    except ImportError as error:
+        name = module.partition(".")[0]
+        raise ImportError(
+            f"{caller} requires {name}. You can install {name} with `pip install {name}`"
+        ) from error
 
 
 def row_texts(explained: Any, i: int) -> list[str]:
@@ -260,8 +234,7 @@ def _text(value: Any) -> str:
 
 def _bin_texts(explained: Any, i: int, values: list[str]) -> list[str]:
     """The bin of each cell of a row as lime writes it: "3.1 < x0 <= 4.2", or "color=red"."""
-    bins = explained.bins
-    texts = []
+    bins, texts = explained.bins, []
     for j, name in enumerate(explained.feature_names):
         labels, code = bins.labels(j), explained.codes[i, j]
         label = labels[code] if code < len(labels) else values[j]

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,9 +19,7 @@ from .exports import (
     row_names,
     row_texts,
 )
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
+from .plots import Lines
 
 Floats = NDArray[np.float64]
 Places = NDArray[np.intp]
@@ -34,8 +31,6 @@ _MEASURES = {
     "max_abs": "largest |{}|",
     "mean": "mean {}",
 }
-
-
 _RESPONSES = {
     "predict_proba": "probability",
     "decision_function": "decision function",
@@ -44,62 +39,23 @@ _RESPONSES = {
 }
 
 
-class Lines(NamedTuple):
-    """Names from the top, a last line about the others, and which of them are not told from 0."""
-
-    names: Sequence[Any]
-    more: str = ""
-    faint: NDArray[np.bool_] | None = None
-
-
-class Picture(NamedTuple):
-    """What draws on an axis, and the texts around it; without lines it has a plain y-axis."""
-
-    draw: Callable[[Axes], None]
-    lines: Lines | None
-    title: str
-    x_label: str = ""
-    y_label: str = ""
-    width: float = 7.0
-
-    @property
-    def size(self) -> tuple[float, float]:
-        """Inches that the picture needs."""
-        n = 8.5 if self.lines is None else len(self.lines.names) + bool(self.lines.more)
-        return self.width, 1.6 + 0.32 * n
-
-    def draw_on(self, ax: Axes) -> None:
-        if self.lines is not None:
-            plots.lines(ax, *self.lines)
-        self.draw(ax)
-        ax.set_xlabel(self.x_label, parse_math=False)
-        ax.set_ylabel(self.y_label, parse_math=False)
-        ax.set_title(self.title, loc="left", fontsize="medium", parse_math=False)
-        if self.lines is not None and ax.patches:
-            plots.make_room(ax)
-
-
-def beeswarm(explained: Any, k: int, columns: Places, lines: Lines) -> Picture:
+def beeswarm(ax: Any, explained: Any, k: int, columns: Places, lines: Lines) -> Any:
     """Contributions of every row to output k."""
     x = explained.attributions[:, columns, k]
     shade = plots.ranks(column_values(explained)[:, columns])
     named = ((i, bin_labels(explained, j)) for i, j in enumerate(columns))
     levels = {i: names for i, names in named if names is not None}
-
-    def draw(ax: Axes) -> None:
-        plots.beeswarm(ax, x, shade, levels)
-
-    return Picture(draw, lines, f"{len(x):,} rows", _attribution(explained, k))
+    ax = plots.axes(ax, lines, f"{len(x):,} rows", _attribution(explained, k))
+    plots.beeswarm(ax, x, shade, levels)
+    return ax
 
 
-def row(explained: Any, k: int, i: int, top: int | None) -> Picture:
+def row(ax: Any, explained: Any, k: int, i: int, top: int | None) -> Any:
     """How the contributions of row i lead from the average to its prediction."""
     i = range(len(explained.codes))[i]
     values, cells = explained.attributions[i, :, k], row_texts(explained, i)
     base, prediction = base_values(explained)[i, k], predictions(explained)[i, k]
-    columns, rest = np.split(
-        plots.descending(np.abs(values)), [len(values) if top is None else top]
-    )
+    columns, rest = np.split(plots.descending(np.abs(values)), [top or len(values)])
     names = []
     for j in columns:
         cell = plots.short(cells[j], 16)
@@ -108,95 +64,80 @@ def row(explained: Any, k: int, i: int, top: int | None) -> Picture:
     if len(rest):
         names.append(f"{len(rest)} other columns")
         steps.insert(-1, values[rest].sum())
-
-    def draw(ax: Axes) -> None:
-        plots.waterfall(ax, np.array(steps), float(base), end)
-
-    end = "prediction" if explained.coefficients is None else "score"
     title = f"Row {plots.short(row_names(explained)[i])}"
-    return Picture(draw, Lines([*names, REMAINDER]), title, _attribution(explained, k))
+    ax = plots.axes(ax, Lines([*names, REMAINDER]), title, _attribution(explained, k))
+    end = "prediction" if explained.coefficients is None else "score"
+    plots.waterfall(ax, np.array(steps), float(base), end)
+    return ax
 
 
-def interactions(explained: Any, top: int | None) -> Picture:
+def interactions(ax: Any, explained: Any, top: int | None) -> Any:
     """The strongest pairs of columns."""
     pairs = explained.interactions.top(len(explained.feature_names) ** 2)
-    strength = np.array([pair.strength for pair in pairs])
-    half = 1.96 * np.array([pair.sem for pair in pairs])
-    ends = np.column_stack([np.maximum(strength - half, 0), strength + half])
+    strength, sem = np.array([pair[2:] for pair in pairs]).reshape(-1, 2).T
+    ends = np.column_stack([np.maximum(strength - 1.96 * sem, 0), strength + 1.96 * sem])
     shown, rest = largest(strength, top)
     times = " \N{MULTIPLICATION SIGN} "
     names = [times.join(plots.short(name, 15) for name in pairs[i][:2]) for i in shown]
     faint = plots.holds_zero(ends[shown])
-
-    def draw(ax: Axes) -> None:
-        plots.bars(ax, strength[shown], ends[shown], faint)
-
     lines = Lines(names, rest if pairs else "no pair rises above the noise", faint)
     what = f"adds {_to(explained)} (standard deviation)"
-    return Picture(draw, lines, "Interactions" + plots.told(faint), what)
+    ax = plots.axes(ax, lines, "Interactions" + plots.told(faint), what)
+    plots.bars(ax, strength[shown], ends[shown], faint)
+    return ax
 
 
-def pair(explained: Any, k: int, first: int | str, second: int | str) -> Picture:
+def pair(ax: Any, explained: Any, k: int, columns: Any) -> Any:
     """What two columns add to output k beyond what each adds by itself."""
-    table = explained.interactions.table(first, second, explained.output_names[k])
-    y, x = (plots.short(explained.feature_names[explained._column(j)]) for j in (first, second))
+    if np.shape(columns) != (2,):
+        raise ValueError(f"The 'column' parameter must be two columns for a pair. Got {columns!r}.")
+    table = explained.interactions.table(*columns, explained.output_names[k])
+    y, x = (plots.short(explained.feature_names[explained._column(j)]) for j in columns)
     faint = np.abs(table.effects) <= 1.96 * table.sem
-    title = f"What {y} and {x} together add {_to(explained, k)}"
     label = f"adds {_to(explained, k)}" if len(table.columns) > plots.MOST_NUMBERS else ""
-
-    def draw(ax: Axes) -> None:
-        plots.heatmap(ax, table.effects, table.columns, label, faint)
-
     brackets = "\n(in brackets: the 95 % interval holds 0)" if faint.any() and not label else ""
-    return Picture(draw, Lines(table.rows), title, x + brackets, y)
+    title = f"What {y} and {x} together add {_to(explained, k)}"
+    ax = plots.axes(ax, Lines(table.rows), title, x + brackets, y)
+    plots.heatmap(ax, table.effects, table.columns, label, faint)
+    return ax
 
 
-def effect(explained: Any, k: int, column: int | str, top: int | None) -> Picture:
+def effect(ax: Any, explained: Any, k: int, column: int | str, top: int | None) -> Any:
     """What the bins of a column add to output k by themselves."""
     j = explained._column(column)
     found = explained.main_effect(j, explained.output_names[k])
     name, what = plots.short(explained.feature_names[j]), f"adds {_to(explained, k)}"
-    x = column_values(explained)[:, j]
+    title, x = f"Effect of {name}", column_values(explained)[:, j]
     edges, dates = bin_edges(explained, j, x)
     if len(edges) < 3:
         shown, rest = largest(found.effects, top)
         shown = shown[plots.descending(found.effects[shown])]
-        means, ends = found.effects[shown], found.intervals[shown]
+        ends = found.intervals[shown]
         lines = Lines([found.bins[b] for b in shown], rest, plots.holds_zero(ends))
-
-        def draw_levels(ax: Axes) -> None:
-            plots.bars(ax, means, ends, lines.faint, signed=True)
-
-        return Picture(draw_levels, lines, f"Effect of {name}{plots.told(lines.faint)}", what)
-    y = explained.attributions[:, j, k]
-    bins = slice(len(edges) - 1)  # without the one of missing values
-    other, shade, levels = _partner(explained, j)
+        ax = plots.axes(ax, lines, title + plots.told(lines.faint), what)
+        plots.bars(ax, found.effects[shown], ends, lines.faint, signed=True)
+        return ax
+    strength = explained.interactions.strength[j]
+    other, shade, levels = int(strength.argmax()), np.full(len(x), np.nan), None
+    if strength[other]:
+        shade = plots.ranks(column_values(explained)[:, [other]])[:, 0]
+        levels = bin_labels(explained, other)
     if found.bins[-1] == "missing":
         name += f" (missing: {plots.texts(found.effects, signed=True)[-1]})"
-    if dates:  # in days, as matplotlib has them
-        x, edges = x / 86_400e9, edges / 86_400e9
-
-    def draw(ax: Axes) -> None:
-        plots.effect(ax, x, edges, found.effects[bins], found.intervals[bins], dates)
-        plots.scatter(ax, x, y, shade, levels, other)
-
-    return Picture(draw, None, f"Effect of {name}".partition(" (missing")[0], name, what)
-
-
-def _partner(explained: Any, j: int) -> tuple[str, Floats, NDArray[Any] | None]:
-    """The column that interacts most with column j, the ranks of its values, or its levels."""
-    strength = explained.interactions.strength[j]
-    other = int(strength.argmax())
-    if strength[other] == 0:
-        return "", np.full(len(explained.codes), np.nan), None
-    shade = plots.ranks(column_values(explained)[:, [other]])[:, 0]
-    return explained.feature_names[other], shade, bin_labels(explained, other)
+    unit = 86_400e9 if dates else 1.0  # matplotlib counts days
+    bins = slice(len(edges) - 1)  # without the one of missing values
+    steps = edges / unit, found.effects[bins], found.intervals[bins]
+    others = shade, levels, explained.feature_names[other] if strength[other] else ""
+    ax = plots.axes(ax, None, title, name, what)
+    plots.effect(ax, x / unit, explained.attributions[:, j, k], *steps, *others)
+    if dates:
+        plots.days(ax)
+    return ax
 
 
 def largest(sizes: Floats, top: int | None) -> tuple[Places, str]:
     """Positions of the largest sizes, and what is said of the others."""
-    order = plots.descending(np.abs(sizes))
-    shown, rest = np.split(order, [len(order) if top is None else top])
+    shown, rest = np.split(plots.descending(np.abs(sizes)), [top or len(sizes)])
     if not len(rest):
         return shown, ""
     return shown, f"and {len(rest)} more, up to {plots.texts(np.abs(sizes[rest]))[0]}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +20,7 @@ _LINES = (_BLUE, _VERMILLION, _GREEN, _PURPLE)
 # From low to high values; about equally bright throughout, to be seen on white and on black.
 _LOW_TO_HIGH = (_BLUE, "#9A62B0", "#E8702A")
 
+_MANY = 10_000  # dots from which on a vector file has a picture of them
 _MINUS = "\N{MINUS SIGN}"
 MOST_NUMBERS = 10  # columns of a heat map that has its numbers in it
 
@@ -27,18 +28,44 @@ MOST_NUMBERS = 10  # columns of a heat map that has its numbers in it
 _PLACES, _DOT, _STACK = 100, 0.15, 0.84
 
 
-def lines(ax: Any, names: Names, more: str = "", faint: Mask | None = None) -> None:
-    """Name the lines of a plot from the top, grey if `faint`, with a last line about `more`."""
-    n = len(names)
-    ax.set_ylim(n - 0.5 + bool(more), -0.5)
+class Lines(NamedTuple):
+    """Names from the top, a last line about the others, and which of them are not told from 0."""
+
+    names: Names
+    more: str = ""
+    faint: Mask | None = None
+
+
+def axes(
+    ax: Any,
+    lines: Lines | None,
+    title: str,
+    x_label: str = "",
+    y_label: str = "",
+    width: float = 7.0,
+) -> Any:
+    """An axis with its texts, in a figure as large as they need if there is none."""
+    import matplotlib.pyplot as plt
+
+    if ax is None:
+        n_lines = 8.5 if lines is None else len(lines.names) + bool(lines.more)
+        _, ax = plt.subplots(figsize=(width, 1.6 + 0.32 * n_lines), layout="constrained")
     ax.spines[["top", "right"]].set_visible(False)
-    ax.tick_params(axis="y", length=0)
-    ax.set_yticks(range(n), [short(name) for name in names], parse_math=False)
-    for label, is_faint in zip(ax.get_yticklabels(), () if faint is None else faint, strict=False):
-        if is_faint:
+    ax.set_xlabel(x_label, parse_math=False)
+    ax.set_ylabel(y_label, parse_math=False)
+    ax.set_title(title, loc="left", fontsize="medium", parse_math=False)
+    if lines is not None:
+        n = len(lines.names)
+        ax.set_ylim(n - 0.5 + bool(lines.more), -0.5)
+        ax.tick_params(axis="y", length=0)
+        ax.set_yticks(range(n), [short(name) for name in lines.names], parse_math=False)
+        faint = np.zeros(n, bool) if lines.faint is None else lines.faint
+        for label in np.array(ax.get_yticklabels())[faint]:
             label.set(color=_GREY, style="italic")
-    if more:
-        ax.text(0.01, n, more, transform=ax.get_yaxis_transform(), va="center", style="italic")
+        if lines.more:
+            across = ax.get_yaxis_transform()
+            ax.text(0.01, n, lines.more, transform=across, va="center", style="italic")
+    return ax
 
 
 def bars(
@@ -56,7 +83,7 @@ def bars(
     ax.barh(
         places, values, left=starts, color=faces.tolist(), edgecolor=colors.tolist(), height=0.7
     )
-    ends = np.column_stack([starts + np.zeros(len(values)), starts + values])
+    ends = np.column_stack([values + starts, np.broadcast_to(starts, values.shape)])
     if intervals is not None:
         known = np.asarray(np.isfinite(intervals).all(axis=1))
         middle = np.clip(values, *intervals.T)[known]
@@ -76,6 +103,7 @@ def bars(
             fontsize="small",
         )
     number_axis(ax, ends, len(values))
+    make_room(ax)
 
 
 def beeswarm(ax: Any, x: Floats, shade: Floats, names: Mapping[int, NDArray[Any]]) -> None:
@@ -97,7 +125,7 @@ def beeswarm(ax: Any, x: Floats, shade: Floats, names: Mapping[int, NDArray[Any]
         s=12,
         c=colors.reshape(-1, 4),
         linewidths=0,
-        rasterized=x.size > 10_000,  # keeps vector files small
+        rasterized=x.size > _MANY,
     )
     for j, levels in names.items():
         _name_levels(ax, j, x[:, j], levels, np.ptp(x))
@@ -248,11 +276,20 @@ def waterfall(ax: Any, values: Floats, base: float, end: str) -> None:
 
 
 def effect(
-    ax: Any, x: Floats, edges: Floats, means: Floats, intervals: Floats, dates: bool
+    ax: Any,
+    x: Floats,
+    y: Floats,
+    edges: Floats,
+    means: Floats,
+    intervals: Floats,
+    shade: Floats,
+    levels: NDArray[Any] | None,
+    other: str,
 ) -> None:
-    """A column's effect as steps between the edges (n_bins + 1,), with a band."""
-    from matplotlib import rc_context
+    """Contributions `y` of rows as dots, those of bins as steps between edges (n_bins + 1,).
 
+    Dots are coloured by the `shade` or the `levels` of an `other` column.
+    """
     color = text_color()
     low, high = (np.append(end, end[-1]) for end in intervals.T)
     counts, places = np.histogram(x[~np.isnan(x)], 30)
@@ -261,26 +298,24 @@ def effect(
     ax.fill_between(edges, low, high, step="post", color=color, alpha=0.2, linewidth=0)
     ax.stairs(means, edges, baseline=None, color=color, linewidth=2)
     ax.axhline(0, color=color, linewidth=0.8, zorder=0.5)
-    ax.spines[["top", "right"]].set_visible(False)
-    if dates:
-        with rc_context({"date.converter": "concise"}):
-            ax.xaxis_date()
-
-
-def scatter(
-    ax: Any, x: Floats, y: Floats, shade: Floats, levels: NDArray[Any] | None, name: str
-) -> None:
-    """Dots in the colours of another column, by its ranks or its levels."""
     shades = _shades(shade if levels is None else levels)
-    ax.scatter(x, y, 14, shades, alpha=0.75, linewidths=0, rasterized=len(x) > 10_000)
+    ax.scatter(x, y, 14, shades, alpha=0.75, linewidths=0, rasterized=len(x) > _MANY)
     if levels is not None:
         colors = _level_colors(levels)
         others = {"others": _GREY} if set(levels) - set(colors) else {}
         for level, color in (colors | others).items():
             ax.scatter([], [], 14, color, label=short(level, 20))
-        ax.legend(title=short(name), fontsize="small", frameon=False)
-    elif name:
-        _value_bar(ax, f"value of {short(name)}")
+        ax.legend(title=short(other), fontsize="small", frameon=False)
+    elif other:
+        _value_bar(ax, f"value of {short(other)}")
+
+
+def days(ax: Any) -> None:
+    """Let the x-axis have dates."""
+    from matplotlib import rc_context
+
+    with rc_context({"date.converter": "concise"}):
+        ax.xaxis_date()
 
 
 def make_room(ax: Any) -> None:
@@ -290,6 +325,8 @@ def make_room(ax: Any) -> None:
         boxes = [ax.get_window_extent(), *(text.get_window_extent() for text in ax.texts)]
         left = boxes[0].x0 - min(box.x0 for box in boxes)
         right = max(box.x1 for box in boxes) - boxes[0].x1
+        if not left + right:
+            return
         low, high = ax.get_xlim()
         unit = 1.2 * (high - low) / boxes[0].width
         ax.set_xlim(low - left * unit, high + right * unit)

@@ -11,8 +11,7 @@ from sklime._statistics.estimates import (
     Estimate,
     cross_abs,
     estimate_importances,
-    noise_floor,
-    signal_share,
+    sums_of_rows,
 )
 
 # Three rows, three columns; the last row has no weight at all.
@@ -195,16 +194,17 @@ def test_bias_correction_without_replicates_changes_nothing(replicates):
 
 def test_bias_correction_leaves_equal_replicates_alone():
     replicates = np.repeat(WEIGHTS[np.newaxis], 4, axis=0)
-    np.testing.assert_allclose(signal_share(replicates), 1)
-    for name, function in BIAS_CORRECTED.items():
-        np.testing.assert_allclose(function(replicates), BY_HAND[name])
+    sums = sums_of_rows(replicates)
+    np.testing.assert_allclose(sums.signal_share, 1)
+    for name in BIAS_CORRECTED:
+        np.testing.assert_allclose(getattr(sums, name)[0], BY_HAND[name])
 
 
 def test_bias_corrected_square_is_the_mean_product_of_different_replicates(replicates):
     output = replicates[..., 0]
     products = [output[r] * output[s] for r in range(4) for s in range(4) if r != s]
     expected = np.mean(products, axis=(0, 1))
-    result = BIAS_CORRECTED["rms"](output)
+    result = sums_of_rows(output).rms[0]
     np.testing.assert_allclose(np.sign(result) * result**2, expected)
 
 
@@ -213,7 +213,7 @@ def test_corrected_sizes_average_to_the_importance(replicates):
     output = replicates[..., 0]
     np.testing.assert_allclose(
         np.average(cross_abs(output, counts), axis=0, weights=counts),
-        BIAS_CORRECTED["mean_abs"](output, counts),
+        sums_of_rows(output, counts).mean_abs[0],
     )
 
 
@@ -227,26 +227,10 @@ def _noise(n_levels, rng, n_draws=2000, n_rows=200, n_replicates=4):
 @pytest.mark.parametrize("name", BIAS_CORRECTED)
 def test_bias_correction_removes_the_importance_of_noise(n_levels, name):
     noise = _noise(n_levels, np.random.default_rng(n_levels))
-    corrected = np.array([BIAS_CORRECTED[name](draw)[0] for draw in noise])
+    corrected = np.array([getattr(sums_of_rows(draw), name)[0, 0] for draw in noise])
     plain = np.array([AGGREGATIONS[name](draw.mean(axis=0))[0] for draw in noise])
     assert abs(corrected.mean()) < 0.1 * plain.mean()
     assert np.mean(corrected**2) < np.mean(plain**2)
-
-
-@pytest.mark.parametrize("n_levels", [4, 50])
-def test_noise_floor_is_the_plain_importance_of_noise(n_levels):
-    noise = _noise(n_levels, np.random.default_rng(n_levels))
-    floors = [noise_floor(draw[..., np.newaxis])[0] for draw in noise]
-    plain = [AGGREGATIONS["mean_abs"](draw.mean(axis=0))[0] for draw in noise]
-    assert np.mean(floors) == pytest.approx(np.mean(plain), rel=0.02)
-    assert np.mean(floors) == pytest.approx(np.sqrt(2 / np.pi) / 2, rel=0.02)
-
-
-def test_noise_floor_needs_two_replicates(replicates):
-    assert np.isnan(noise_floor(replicates[:1])).all()
-    shares = [0.2, 0.3, 0.5]
-    separate = [noise_floor(replicates[..., [k]]) for k in range(3)]
-    np.testing.assert_allclose(noise_floor(replicates, shares), np.dot(shares, separate))
 
 
 def _draws(n_draws, rng, n_rows, population, noise):

@@ -801,6 +801,6 @@ def test_kinds_without_their_data_say_what_is_missing():
 
 
 def test_without_matplotlib_the_error_names_the_command(binary, monkeypatch):
-    monkeypatch.setitem(sys.modules, "matplotlib.pyplot", None)
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
     with pytest.raises(ImportError, match=r"requires matplotlib.*`pip install matplotlib`"):
         from_estimator(binary)
