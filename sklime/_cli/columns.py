@@ -88,7 +88,7 @@ def _finite(kind: str, values: Any, n_odd: int = 0) -> tuple[str, Any, int]:
     """The column, or why there is nothing to learn from it."""
     if kind == "number":
         values = values.replace([np.inf, -np.inf], np.nan)
-    if values.nunique(dropna=False) == 1:
+    if values.nunique(dropna=False) < 2:
         kind = "empty" if values.isna().all() else "one value"
     return kind, values, n_odd
 

@@ -70,6 +70,8 @@ def read(
     if len(y) > max_rows:
         rows = f"{max_rows:,} rows drawn from {len(y):,} (--rows N draws more)"
         y = y.sample(max_rows, random_state=seed).sort_index()
+    if y.nunique() == 1:
+        raise ValueError(f"the target {target!r} has one value only: there is nothing to explain")
     if n_dropped:
         rows += f", {n_dropped:,} without a target left out"
     X, summary = _prepare(frame.loc[y.index].drop(columns=[*drop, target]), mark, keep, notes)
@@ -176,16 +178,29 @@ def _layout(text: str, separators: str, notes: list[str]) -> tuple[str, str]:
 
 
 def _read_json(path: Path, notes: list[str]) -> tuple[Any, str]:
-    """Records in a list, in a named list or one a line, or columns by name."""
+    """Records or rows in a list, in a named list or one a line, or columns by name."""
     text = _text(path, notes)
     try:
         data = json.loads(text)
     except json.JSONDecodeError:
         data = [json.loads(line) for line in text.splitlines() if line.strip()]
+    names = None
     if isinstance(data, dict):
-        lists = [each for each in data.values() if isinstance(each, list)]
-        data = lists[0] if len(lists) == 1 and isinstance(lists[0][0], dict) else data
-    return pd.DataFrame(data) if isinstance(data, dict) else pd.json_normalize(data), "."
+        inner = [each for each in data.values() if isinstance(each, list) and each]
+        records = [each for each in inner if isinstance(each[0], dict)]
+        if isinstance(data.get("data"), list):  # as pandas splits a table
+            data, names = data["data"], data.get("columns")
+        elif len(records) == 1:
+            (data,) = records
+        elif not any(isinstance(each, list | dict) for each in data.values()):
+            data = [data]
+    if isinstance(data, dict):
+        by_row = all(map(str.isdecimal, data))
+        return pd.DataFrame.from_dict(data, orient="index" if by_row else "columns"), "."
+    if data and isinstance(data[0], list):
+        frame = pd.DataFrame(data, columns=names)
+        return (frame if names else _with_header(frame, notes).infer_objects()), "."
+    return pd.json_normalize(data), "."
 
 
 def _read_excel(path: Path, notes: list[str]) -> tuple[Any, str]:
@@ -250,8 +265,6 @@ def _prepare_target(column: Any, mark: str, task: str | None) -> tuple[Any, list
     kind, y, _ = understand(column, mark)
     if kind == "empty":
         raise ValueError(f"no row has a value of the target {name!r}")
-    if kind == "one value":
-        raise ValueError(f"the target {name!r} has one value only: there is nothing to explain")
     if kind == "date":
         y = (y - np.datetime64(0, "s")) / np.timedelta64(1, "D")
     numeric = y.dtype == "float64"

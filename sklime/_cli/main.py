@@ -11,6 +11,7 @@ from contextlib import suppress
 from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from textwrap import shorten
 
 import numpy as np
 from sklearn.base import clone
@@ -46,7 +47,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 130
     except (ImportError, OSError, ValueError) as error:
         progress("")
-        parser.error(one_line(str(error)))
+        parser.error(shorten(one_line(str(error)), 400, placeholder=" ..."))
     return 0
 
 
@@ -56,8 +57,8 @@ def _run(args: Namespace) -> None:
     if args.scoring and not args.cv:
         args.cv = FOLDS
     with warnings.catch_warnings(record=True) as caught:
-        # Folds without a level or with few rows of a class are no news.
-        warnings.filterwarnings("ignore", "The least populated class|Found unknown categories")
+        # Folds without a level or with few rows of a class, and small tables are no news.
+        warnings.filterwarnings("ignore", "The least populated|Found unknown|The number of unique")
         data = _load(args)
         held_out = HeldOut(data, args.cv, args.random_state)
         facts = _facts(data, args.estimator)
@@ -234,5 +235,6 @@ Versions: {", ".join(versions)}.""".strip().split("\n\n")
 
 
 def _texts(caught: Sequence[warnings.WarningMessage]) -> list[str]:
-    """Each warning once, on one line."""
-    return list(dict.fromkeys(one_line(str(each.message)) for each in caught))
+    """Each warning once, on one line, without advice for programs."""
+    texts = (one_line(str(each.message)).partition(" SelectFromModel")[0] for each in caught)
+    return list(dict.fromkeys(texts))

@@ -142,6 +142,11 @@ def test_missing_header_is_noticed(text, tmp_path):
         '{"rows": [{"a.b": 1, "y": 3}, {"a.b": 2, "y": 4}], "source": "x"}',
         '{"a.b": [1, 2], "y": [3, 4]}',
         '{"a.b": 1, "y": 3}\n{"a.b": 2, "y": 4}\n',
+        '{"columns": ["a.b", "y"], "index": [0, 1], "data": [[1, 3], [2, 4]]}',
+        '{"schema": {"fields": []}, "data": [{"a.b": 1, "y": 3}, {"a.b": 2, "y": 4}]}',
+        '[["a.b", "y"], [1, 3], [2, 4]]',
+        '{"0": {"a.b": 1, "y": 3}, "1": {"a.b": 2, "y": 4}}',
+        '{"a.b": {"0": 1, "1": 2}, "y": {"0": 3, "1": 4}}',
     ],
 )
 def test_json_of_every_shape(text, tmp_path):
@@ -306,6 +311,9 @@ def test_question_marks_and_spaces_of_old_files_are_understood(tmp_path):
         ("t.csv", b"a,b\n1,2\n3,4,5\n", "t.csv cannot be read: Error tokenizing data."),
         ("t.csv", b"a,b\n\0\0,2\n3,4\n", "t.csv cannot be read: it is no text"),
         ("t.json", b"[{}]", "t.json holds no table"),
+        ("t.json", b'{"a": 1, "b": 2}', "the target 'b' has one value only"),
+        ("t.json", b'{"a": [], "b": []}', "no row has a value of the target 'b'"),
+        ("t.csv", b"a,b\n1,u\n2,u\n3,\n", "the target 'b' has one value only"),
         ("t.xlsx", b"a,b\n1,2\n", "t.xlsx cannot be read: "),
         ("t.csv.gz", b"a,b\n1,2\n", "t.csv.gz cannot be read: "),
         ("t.parquet", b"a,b\n1,2\n", "t.parquet cannot be read: "),

@@ -139,7 +139,7 @@ def test_report_of_gains_shows_what_the_model_predicts(biopsies, tmp_path, capsy
     kept = len(re.findall(r"\n +\d+  \S.* keep", printed.split("\n\n")[1]))
     assert page.count('<td class="">keep</td>') == kept > 0
     assert "contribution to the probability of malignant" in page
-    assert "gain of the score" in plot.read_text(encoding="utf-8")
+    assert "gain in neg_brier_score" in plot.read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize(
