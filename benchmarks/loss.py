@@ -1,8 +1,8 @@
 """LIME of the loss: which columns help, and how many to keep?
 
 Tables of which the useful columns are known, several settings, and rivals. Prints tables in
-markdown. Run as ``python benchmarks/loss.py`` (hours on two cores unless the rivals' results are
-kept, see ``common.py``); ``--seeds 2`` takes fewer draws, ``--rivals`` only fills the cache.
+markdown. Run as ``python benchmarks/loss.py`` (an hour of one core; results are kept as they come,
+see ``common.py``); ``--seeds 2`` takes fewer draws, ``--kept`` shows what is there already.
 """
 
 import argparse
@@ -12,35 +12,33 @@ from functools import cache
 from typing import Any, NamedTuple
 
 import numpy as np
-from common import code_version, memory, seconds, show
-from loss_problems import MODELS, Case, folds, make_model, problem
-from loss_rivals import RATES, Found, of_folds, of_tables
+from common import show
+from loss_methods import OWN_MODEL, RATES, RIVALS, SETTINGS, Found, ours
+from loss_problems import MODELS, Case, problem
 from scipy.stats import false_discovery_control, kstest
-from sklearn.utils.parallel import Parallel, delayed
 
-from sklime import LimeImportanceWrapper
-
-# Kind of table, rows and columns.
+# Kind of table, rows and columns; the last two are tables for rankings only.
 TABLES = (
     ("independent", 200, 20),
     ("noise", 200, 20),
     ("independent", 600, 60),
-    ("blocks", 800, 40),
     ("mixed", 600, 60),
     ("independent", 2000, 20),
     ("independent", 1000, 200),
-    ("noise", 600, 60),
-    ("blocks", 1000, 120),
+    ("blocks", 800, 40),
+    ("blocks", 800, 120),
+    ("blocks", 800, 200),
+    ("products", 1000, 200),
+    ("block products", 1000, 200),
 )
 TASKS = ("classification", "regression")
+TREES = ("RandomForest", "HistGradientBoosting")
+NO_NETWORK = ("linear", *TREES)
 
-# Of this package; "predictions" is kept by SelectFromModel's own threshold, the mean.
-SETTINGS: dict[str, dict[str, Any]] = {
-    "predictions, mean": {},
-    "loss, default width": {"scoring": "auto"},
-    "loss, 0.557": {"scoring": "auto", "kernel_width": 0.557},
-    "loss, lime's width": {"scoring": "auto", "kernel_width": "lime"},
-}
+# Seeds of what costs much or says little; others take all.
+N_SEEDS = {"predictions": 3, "loss, lime's width": 5, "SAGE": 3, "Boruta": 3, "knockoffs": 3}
+N_SEEDS |= {"hidimstat CFI": 5, "mean SHAP": 3}
+N_RANKINGS = 3
 
 
 class Record(NamedTuple):
@@ -57,41 +55,62 @@ class Record(NamedTuple):
 
 
 def models_of(case: Case) -> tuple[str, ...]:
-    """All four on small tables; larger ones take two or one in turn, seed by seed."""
-    if case.n * case.d <= 8000:
+    """All on small tables; larger ones take some in turn, so that each has as many tables."""
+    turn = case.seed + TASKS.index(case.task)
+    if case.kind.endswith("products"):
+        return TREES
+    if case.kind == "blocks":
+        return NO_NETWORK if case.d == 40 else (NO_NETWORK[turn % 3],)
+    if case.n * case.d <= 4000:
         return MODELS
-    if case.n * case.d < 100_000:
-        return MODELS[case.seed % 2 :: 2]
-    return MODELS[case.seed % 4 :: 4]
+    return MODELS[case.seed % 2 :: 2] if case.d == 60 else (MODELS[turn % 4],)
 
 
-def cases(n_seeds: int) -> Iterator[Case]:
-    """Tables without their models."""
-    for kind, n, d in TABLES:
-        for task in TASKS:
-            for seed in range(n_seeds):
-                yield Case(task, kind, n, d, seed)
+def cases(n_seeds: int, kinds: list[str] | None = None) -> Iterator[Case]:
+    """Tables without their models, seed by seed."""
+    for seed in range(n_seeds):
+        for kind, n, d in TABLES:
+            for task in TASKS:
+                ranking = kind.endswith("products")
+                if ranking and (task == "classification" or seed >= N_RANKINGS):
+                    continue
+                if kinds is None or f"{kind}-{n}-{d}" in kinds:
+                    yield Case(task, kind, n, d, seed)
 
 
-@memory.cache
-def ours(case: Case, setting: str, version: str) -> Found:
-    """Gains and p-values by this package, of the code of that version."""
-    X, y, _, categories = problem(case)
-    wrapper = LimeImportanceWrapper(
-        make_model(case, categories),
-        cv=folds(case),
-        max_samples=None,
-        categorical_features=categories,
-        random_state=case.seed,
-        **SETTINGS[setting],
-    )
-    taken = seconds(lambda: wrapper.fit(X, y))
-    if "scoring" not in SETTINGS[setting]:
-        sizes = wrapper.feature_importances_
-        kept = sizes >= sizes.mean()
-        return {"scores": sizes, "kept": dict.fromkeys(RATES, kept), "seconds": taken}
-    found = wrapper.importances_
-    return {"scores": found.gains, "pvalues": found.pvalues, "seconds": taken}
+def suits(method: str, case: Case) -> bool:
+    """Whether a method can say something of a table, and is worth its time."""
+    if case.seed >= N_SEEDS.get(method, case.seed + 1):
+        return False
+    if case.kind.endswith("products"):
+        return method in (
+            "predictions",
+            "predictions, 0",
+            "mean SHAP",
+            "permutation importance",
+        ) or (method.startswith("loss") and "tenth" not in method and "lime" not in method)
+    if method == "loss, 0, conditional" and case.d == 200:  # a tree for each column and fold
+        return case.seed < (6 if case.kind == "blocks" else 3)
+    if "tenth" in method:
+        return case.kind in ("independent", "noise", "mixed") and case.d < 200
+    if method in ("hidimstat CFI", "knockoffs"):
+        return case.kind != "mixed" and case.d <= 120
+    return method not in ("mean SHAP", "predictions, 0")
+
+
+def calls(case: Case, methods: list[str]) -> Iterator[tuple[str, Case, Any, tuple[Any, ...]]]:
+    """Method, table with the model, function and what it is called with."""
+    methods = [method for method in methods if suits(method, case)]
+    for method in methods:
+        if method in OWN_MODEL:
+            yield method, case, OWN_MODEL[method], (case,)
+    for model in models_of(case):
+        filled = case._replace(model=model)
+        for method in methods:
+            if method in SETTINGS:
+                yield method, filled, ours, (filled, method)
+            elif method in RIVALS:
+                yield method, filled, RIVALS[method], (filled,)
 
 
 def judge(method: str, case: Case, found: Found) -> Record:
@@ -111,52 +130,33 @@ def judge(method: str, case: Case, found: Found) -> Record:
         {rate: float(these[true].mean()) if useful else np.nan for rate, these in kept.items()},
         {rate: float(these.sum()) for rate, these in kept.items()},
         found["pvalues"][~true] if "pvalues" in found else np.empty(0),
-        found.get("seconds", np.nan),
+        found["seconds"],
     )
 
 
-def records_of(case: Case, settings: list[str]) -> list[Record]:
-    """Of every method on one table; what chooses its own model counts once."""
-    warnings.simplefilter("ignore")  # models that stop early; noise that cannot be told from 0
-    records = [judge(method, case, found) for method, found in of_tables(case).items()]
-    for model in models_of(case):
-        fitted = case._replace(model=model)
-        records += [
-            judge(setting, fitted, ours(fitted, setting, code_version())) for setting in settings
-        ]
-        records += [judge(method, fitted, found) for method, found in of_folds(fitted).items()]
-    return records
-
-
-def keep_rivals(case: Case) -> None:
-    warnings.simplefilter("ignore")
-    of_tables(case)
-    for model in models_of(case):
-        of_folds(case._replace(model=model))
-
-
 Rows = Iterator[list[Any]]
+Key = Callable[[Record], Any]
 
 
 def summary(records: Iterable[Record]) -> list[Any]:
-    """Precision, then false discoveries and power at each rate, columns kept at 0.1, seconds."""
+    """Tables, precision, false discoveries and power at each rate, columns kept, seconds."""
     records = list(records)
-    cells: list[Any] = [_mean(record.precision for record in records)]
+    n_tables = len({record.case._replace(model="") for record in records})
+    cells: list[Any] = [n_tables, _mean(record.precision for record in records)]
     for rate in RATES:
-        false = np.array([record.false[rate] for record in records])
         # Models of one table are not independent: the error is that over tables.
         tables: dict[Case, list[float]] = {}
         for record in records:
             tables.setdefault(record.case._replace(model=""), []).append(record.false[rate])
         per_table = np.array([np.mean(each) for each in tables.values()])
-        error = per_table.std(ddof=1) / np.sqrt(len(per_table)) if len(per_table) > 1 else np.nan
-        cells.append(f"{false.mean():.2f} ± {error:.2f}")
+        error = per_table.std(ddof=1) / np.sqrt(n_tables) if n_tables > 1 else np.nan
+        cells.append(f"{np.mean([record.false[rate] for record in records]):.2f} ± {error:.2f}")
         cells.append(_mean(record.power[rate] for record in records))
     cells.append(_mean((record.kept[0.1] for record in records), 1))
-    return [*cells, _mean((record.seconds for record in records), 1)]
+    return [*cells, _mean(record.seconds for record in records)]
 
 
-HEADINGS = ["precision"]
+HEADINGS = ["tables", "precision"]
 HEADINGS += [f"{what} at {rate}" for rate in RATES for what in ("FDR", "power")]
 HEADINGS += ["kept at 0.1", "seconds"]
 
@@ -166,7 +166,7 @@ def _mean(values: Iterable[float], digits: int = 2) -> str:
     return "-" if np.isnan(found) else f"{found:.{digits}f}"
 
 
-def grouped(records: list[Record], key: Callable[[Record], Any]) -> Rows:
+def grouped(records: list[Record], key: Key) -> Rows:
     """A summary of each method within each group."""
     groups: dict[tuple[Any, str], list[Record]] = {}
     for record in records:
@@ -179,31 +179,24 @@ def grouped(records: list[Record], key: Callable[[Record], Any]) -> Rows:
                 yield [where, method, *summary(some)]
 
 
-def uniform(records: list[Record]) -> Rows:
-    """p-values of useless columns, nothing correlated: should be uniform.
+def uniform(records: list[Record], key: Key) -> Rows:
+    """p-values of useless columns, none correlated with a useful one: should be uniform.
 
     KS: Kolmogorov and Smirnov's test of one useless column a table and model, as columns of a
-    table are not independent. Below 0.05 and 0.01: shares of all useless columns.
+    table are not independent. Below 0.05, 0.01, 0.001: shares of all useless columns.
     """
-    yield [
-        "method",
-        "kind",
-        "tables and models",
-        "KS statistic",
-        "KS p",
-        "below 0.05",
-        "below 0.01",
-    ]
+    levels = (0.05, 0.01, 0.001)
+    yield ["method", "where", "p-values", "KS statistic", "KS p", *map("below {}".format, levels)]
     groups: dict[tuple[str, str], list[Record]] = {}
     for record in records:
-        if record.case.kind != "blocks" and len(record.nulls):
-            groups.setdefault((record.method, record.case.kind), []).append(record)
-    for (method, kind), some in groups.items():
+        if record.case.kind in ("independent", "noise", "mixed") and len(record.nulls):
+            groups.setdefault((record.method, key(record)), []).append(record)
+    for (method, where), some in groups.items():
         every = np.concatenate([record.nulls for record in some])
         one = [record.nulls[-1 - MODELS.index(record.case.model or "linear")] for record in some]
         test = kstest(one, "uniform")
-        shares = [f"{(every < level).mean():.3f}" for level in (0.05, 0.01)]
-        yield [method, kind, len(some), f"{test.statistic:.3f}", f"{test.pvalue:.3f}", *shares]
+        shares = [f"{(every < level).mean():.4f}" for level in levels]
+        yield [method, where, len(every), f"{test.statistic:.3f}", f"{test.pvalue:.3f}", *shares]
 
 
 @cache
@@ -211,36 +204,63 @@ def label(case: Case) -> str:
     return f"{case.kind}, n={case.n}, d={case.d}"
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--seeds", type=int, default=10)
-    parser.add_argument("--rivals", action="store_true")
-    parser.add_argument("--settings", nargs="+", choices=SETTINGS, default=list(SETTINGS))
-    parser.add_argument("--kinds", nargs="+", default=None, help="such as blocks-800-40")
-    parser.add_argument("--n_jobs", type=int, default=2)
-    arguments = parser.parse_args()
-    kinds = arguments.kinds or ["-".join(map(str, each)) for each in TABLES]
-    every = [c for c in cases(arguments.seeds) if f"{c.kind}-{c.n}-{c.d}" in kinds]
-    run = Parallel(n_jobs=arguments.n_jobs)
-    if arguments.rivals:
-        run(delayed(keep_rivals)(case) for case in every)
-        return
-    parts = run(delayed(records_of)(case, arguments.settings) for case in every)
-    records = [record for part in parts for record in part]
+def rankings(records: list[Record]) -> Rows:
+    """Share of eight useful columns (two by themselves, three products) among the first eight."""
+    yield ["table", "method", "seeds", *TREES, "seconds"]
+    groups: dict[tuple[str, str], list[Record]] = {}
+    for record in records:
+        groups.setdefault((label(record.case), record.method), []).append(record)
+    for (where, method), some in groups.items():
+        of_model = [[r.precision for r in some if r.case.model == model] for model in TREES]
+        shares = [_mean(each) if each else "-" for each in of_model]
+        yield [where, method, len(of_model[0]), *shares, _mean(r.seconds for r in some)]
+
+
+def collect(every: Iterable[Case], methods: list[str], kept: bool) -> list[Record]:
+    warnings.simplefilter("ignore")  # models that stop early; noise that cannot be told from 0
+    return [
+        judge(method, case, function(*arguments))
+        for table in every
+        for method, case, function, arguments in calls(table, methods)
+        if not kept or function.check_call_in_cache(*arguments)
+    ]
+
+
+def report(records: list[Record]) -> None:
+    ranked = [record for record in records if record.case.kind.endswith("products")]
+    records = [record for record in records if not record.case.kind.endswith("products")]
     print("Five useful columns (two by themselves, one by a step, two by their product only), or")
-    print(f"none. FDR: share of useless columns among those kept, ± its error over {len(every)}")
-    print("tables in all; power: share of useful columns kept.")
-    for name, key in (
+    print("none. FDR: share of useless columns among those kept, ± its standard error over tables;")
+    print("power: share of useful columns kept; seconds of one processor.")
+    groups: tuple[tuple[str, Key], ...] = (
         ("tables, means over both tasks and four models", lambda r: label(r.case)),
         ("tasks", lambda r: f"{r.case.kind}, {r.case.task}"),
         ("models", lambda r: f"{r.case.kind}, {r.case.model or 'its own'}"),
-    ):
+    )
+    for name, key in groups:
         print(f"\n### {name}\n")
         rows = grouped(records, key)
         show(next(rows), rows)
     print(f"\n### p-values of useless columns\n\n{uniform.__doc__}".replace("\n    ", "\n"))
-    rows = uniform(records)
+    for key in (lambda r: r.case.kind, lambda r: f"all, {r.case.model or 'its own'}"):
+        rows = uniform(records, key)
+        show(next(rows), rows)
+        print()
+    print(f"\n### products\n\n{rankings.__doc__}\n")
+    rows = rankings(ranked)
     show(next(rows), rows)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    every = [*SETTINGS, *RIVALS, *OWN_MODEL]
+    parser.add_argument("--seeds", type=int, default=10)
+    parser.add_argument("--methods", nargs="+", choices=every, default=every)
+    parser.add_argument("--tables", nargs="+", default=None, help="such as blocks-800-40")
+    parser.add_argument("--kept", action="store_true", help="only what the cache holds")
+    arguments = parser.parse_args()
+    chosen = cases(arguments.seeds, arguments.tables)
+    report(collect(chosen, arguments.methods, arguments.kept))
 
 
 if __name__ == "__main__":

@@ -27,7 +27,7 @@ class Case(NamedTuple):
     """What decides a table and its model."""
 
     task: str  # "classification" or "regression"
-    kind: str  # "independent", "blocks", "mixed" or "noise"
+    kind: str  # "independent", "blocks", "mixed", "noise", "products" or "block products"
     n: int
     d: int
     seed: int
@@ -42,15 +42,20 @@ class Problem(NamedTuple):
 
 
 def problem(case: Case) -> Problem:
-    """Five useful columns: two by themselves, one by a step, two by their product."""
+    """Five useful columns: two by themselves, one by a step, two by their product.
+
+    "products": eight, two by themselves and three pairs by their products.
+    """
     rng = np.random.default_rng([case.seed, case.n, case.d])
     z = rng.standard_normal((case.n, case.d))
     useful, categories = list(range(N_USEFUL)), []
-    if case.kind == "blocks":
+    if case.kind.endswith("products"):
+        useful = list(range(N_USEFUL + 3))
+    if case.kind.startswith("block"):
         common = np.repeat(rng.standard_normal((case.n, case.d // BLOCK)), BLOCK, axis=1)
         z = np.sqrt(0.7) * common + np.sqrt(0.3) * z
-        useful = [BLOCK * j for j in range(N_USEFUL)]
-    a, b, c, e, f = z[:, useful].T
+        useful = [BLOCK * j for j in useful]
+    a, b, c, e, f = z[:, useful[:N_USEFUL]].T
     if case.kind == "mixed":
         categories = list(range(1, case.d, 2))
         for j in categories:
@@ -59,6 +64,9 @@ def problem(case: Case) -> Problem:
         levels = np.array([rng.permutation(np.linspace(-1.7, 1.7, 12)) for _ in range(2)])
         b, e = levels[0][z[:, 1].astype(int)], levels[1][z[:, 3].astype(int)]
     signal = a + 0.8 * b + np.sign(c) + e * f
+    if case.kind.endswith("products"):
+        g, h, k = z[:, useful[N_USEFUL:]].T
+        signal = a + b + c * e + f * g + h * k
     if case.kind == "noise":
         signal, useful = np.zeros(case.n), []
     if case.task == "regression":
@@ -73,12 +81,11 @@ def make_model(case: Case, categories: list[int]) -> Any:
     classifier = case.task == "classification"
     seed = case.seed
     if case.model == "RandomForest":
-        return (RandomForestClassifier if classifier else RandomForestRegressor)(
-            50, random_state=seed
-        )
+        kind = RandomForestClassifier if classifier else RandomForestRegressor
+        return kind(30, max_features="sqrt" if classifier else 1 / 3, random_state=seed)
     if case.model == "HistGradientBoosting":
         kind = HistGradientBoostingClassifier if classifier else HistGradientBoostingRegressor
-        return kind(max_iter=50, categorical_features=categories or None, random_state=seed)
+        return kind(max_iter=30, categorical_features=categories or None, random_state=seed)
     prepare = make_column_transformer(
         (OneHotEncoder(handle_unknown="ignore", sparse_output=False), categories),
         remainder=StandardScaler(),
@@ -87,7 +94,7 @@ def make_model(case: Case, categories: list[int]) -> Any:
         last = LogisticRegression(max_iter=1000) if classifier else Ridge()
     else:
         kind = MLPClassifier if classifier else MLPRegressor
-        last = kind(hidden_layer_sizes=32, alpha=0.1, max_iter=200, random_state=seed)
+        last = kind(hidden_layer_sizes=32, alpha=0.1, max_iter=100, random_state=seed)
     return make_pipeline(prepare if categories else StandardScaler(), last)
 
 

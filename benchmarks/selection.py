@@ -1,8 +1,9 @@
 """Does a ranking find the columns that matter? Known truth, and real tables with few columns.
 
-Prints tables in markdown. Run as ``python benchmarks/selection.py`` (half an hour on two cores, see
-``common.py`` for what may be kept); ``--seeds 1`` is quicker. LIME explains rows that the model was
-fitted to, permutation importance and SHAP take rows held out from it.
+Prints tables in markdown. Run as ``python benchmarks/selection.py`` (half an hour of one core;
+results are kept as they come, see ``common.py``); ``--seeds 1`` is quicker. Predictions are
+explained for the rows that the model was fitted to; the loss, permutation importance and SHAP take
+rows held out from it.
 """
 
 import argparse
@@ -13,12 +14,9 @@ from typing import Any, NamedTuple
 import known_truth
 import numpy as np
 import real_tables
+import selection_methods
 from scipy.stats import rankdata
-from sklearn.utils.parallel import Parallel, delayed
 
-from sklime import lime_importance
-
-WIDTHS: tuple[float | str, ...] = (0.3, 0.4, 0.557, 0.8, "lime")
 FOREST = known_truth.FOREST
 
 
@@ -32,36 +30,11 @@ class Record(NamedTuple):
     area: float = np.nan
 
 
-def ours(model: Any, X: Any, **options: Any) -> dict[str, np.ndarray]:
-    """Importances by this package: contributions at every width, weights at two."""
-    settings = [("contributions", width) for width in WIDTHS]
-    settings += [("weights", width) for width in (0.4, "lime")]
-    return {
-        f"{values}, {width}": lime_importance(
-            model, X, kernel_width=width, values=values, random_state=0, **options
-        ).importances_mean
-        for values, width in settings
-    }
-
-
 def of_known_truth(name: str, seed: int, kind: str) -> list[Record]:
     """Areas and margins on one problem."""
-    warnings.simplefilter("ignore")  # networks that stop early; low fidelity is the point
-    X, _, true, categories = dict(known_truth.problems(seed))[name]
-    model, X = known_truth.fitted(name, seed, kind), X[: known_truth.N_TRAIN]
-    found = ours(model, X, categorical_features=categories)
-    found["local, 0.4"] = lime_importance(
-        model,
-        X,
-        engine="local",
-        kernel_width=0.4,
-        max_samples=50,
-        num_samples=512,
-        values="contributions",
-        categorical_features=categories,
-        random_state=0,
-    ).importances_mean
-    found |= known_truth.rivals(name, seed, kind)
+    true = dict(known_truth.problems(seed))[name][2]
+    found = selection_methods.of_known_truth(name, seed, kind)
+    found = found | known_truth.rivals(name, seed, kind)
     return [
         Record(method, name, kind, known_truth.margin(each, true), known_truth.area(each, true))
         for method, each in found.items()
@@ -70,12 +43,9 @@ def of_known_truth(name: str, seed: int, kind: str) -> list[Record]:
 
 def of_real_table(name: str, fold: int, kind: str) -> list[Record]:
     """Scores of models of the k best columns on rows that no ranking has seen."""
-    warnings.simplefilter("ignore")
-    X, _ = real_tables.load(name)
-    d = X.shape[1]
-    fit, _, _ = real_tables.split(name, fold)
-    found = ours(real_tables.ranked_model(name, fold, kind), X.iloc[fit])
-    found |= real_tables.rivals(name, fold, kind)
+    d = real_tables.load(name)[0].shape[1]
+    found = selection_methods.of_real_table(name, fold, kind)
+    found = found | real_tables.rivals(name, fold, kind)
     whole = real_tables.score(name, fold, kind, tuple(range(d)))
     records = [Record("(all columns)", f"{name}, {d}", kind, whole)]
     for method, importances in found.items():
@@ -132,10 +102,12 @@ def mean_ranks(records: list[Record], methods: list[str]) -> dict[str, float]:
 
 
 def verdict(truth: list[Record], real: list[Record]) -> list[str]:
-    """Mean ranks of the widths and the rivals: known truth, real tables, and both together."""
-    methods = [f"contributions, {width}" for width in WIDTHS]
-    methods += [f"weights, {width}" for width in ("lime", 0.4)]
-    methods += ["permutation importance", "mean SHAP"]
+    """Mean ranks of all methods: known truth, real tables, and both together."""
+    methods = [
+        method
+        for method in dict.fromkeys(record.method for record in truth)
+        if any(record.method == method for record in real)
+    ]
     parts = {
         "known truth: mean rank": mean_ranks(truth, methods),
         "real tables: mean rank": mean_ranks(real, methods),
@@ -155,46 +127,45 @@ def verdict(truth: list[Record], real: list[Record]) -> list[str]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seeds", type=int, default=3, choices=(1, 2, 3))
-    parser.add_argument("--n_jobs", type=int, default=2)
     parser.add_argument("--tables", nargs="+", default=[*real_tables.NAMES])
+    parser.add_argument("--kept", action="store_true", help="only what the cache holds")
     arguments = parser.parse_args()
-    seeds = range(arguments.seeds)
-    tasks = [
-        delayed(of_known_truth)(name, seed, kind)
-        for name in known_truth.PROBLEMS
-        for seed in seeds
-        for kind in known_truth.MODELS
-    ]
-    n_truth = len(tasks)
-    tasks += [
-        delayed(of_real_table)(name, seed, kind)
-        for name in arguments.tables
-        for seed in seeds
-        for kind in real_tables.MODELS
-    ]
-    parts = Parallel(n_jobs=arguments.n_jobs)(tasks)
-    truth = [record for part in parts[:n_truth] for record in part]
-    real = [record for part in parts[n_truth:] for record in part]
+    warnings.simplefilter("ignore")  # networks that stop early; low fidelity is the point
+    truth: list[Record] = []
+    real: list[Record] = []
+    for seed in range(arguments.seeds):
+        for name in known_truth.PROBLEMS:
+            for kind in known_truth.MODELS:
+                cell = (name, seed, kind)
+                if not arguments.kept or _kept(selection_methods.of_known_truth, *cell):
+                    truth += of_known_truth(*cell)
+        for name in arguments.tables:
+            for kind in real_tables.MODELS:
+                cell = (name, seed, kind)
+                if not arguments.kept or _kept(selection_methods.of_real_table, *cell):
+                    real += of_real_table(*cell)
     common = [record for record in truth if record.method not in ("impurity", "shadow columns")]
-    print("\n".join(report(truth, common, real, arguments.seeds)))
+    print("\n".join(report(truth, common, real)))
 
 
-def report(
-    truth: list[Record], common: list[Record], real: list[Record], n_seeds: int
-) -> list[str]:
+def _kept(function: Any, *cell: Any) -> bool:
+    return function.check_call_in_cache(*cell)
+
+
+def report(truth: list[Record], common: list[Record], real: list[Record]) -> list[str]:
     areas = [record._replace(figure=record.area) for record in common]
     forest = [record for record in truth if record.model == FOREST]
     return [
         "### verdict",
         "",
-        "Mean ranks (1 is best) of nine methods over tables and models, means beside them.",
+        "Mean ranks (1 is best) of all methods over tables and models, means beside them.",
         "",
         *verdict(common, real),
         "",
         "### margins",
         "",
         f"Known truth, {known_truth.N_TRAIN} rows to fit: (smallest importance that matters -",
-        f"largest useless one) / largest. Means over {n_seeds} seeds and four models",
+        "largest useless one) / largest. Means over seeds and four models",
         f"({', '.join(known_truth.MODELS)}).",
         "",
         *table(common),
@@ -217,7 +188,7 @@ def report(
         "",
         "Score on rows that no ranking has seen (R^2; area under the ROC curve of two classes;",
         "accuracy of more) of a model refitted to the best eighth and the best quarter of the",
-        f"columns: means over both, {n_seeds} of 3 folds and four models",
+        "columns: means over both, folds and four models",
         f"({', '.join(real_tables.MODELS)}). The number is that of all columns.",
         "",
         *table(real, digits=3),
