@@ -86,6 +86,14 @@ class Rows:
             effects=tuple(effects.values()),
         )
 
+    def _each_row_once(self) -> Self:
+        """Rows that several models explain share their weight: chance counts the rows there are."""
+        _, which, times = np.unique(self.sample_indices, return_inverse=True, return_counts=True)
+        if times.max(initial=1) == 1:
+            return self
+        weight = 1.0 if self.sample_weight is None else self.sample_weight
+        return replace(self, sample_weight=weight / times[which])
+
     @classmethod
     def mean(cls, parts: Sequence[Self]) -> Self:
         """Explanations of the same rows by several models, as their mean.

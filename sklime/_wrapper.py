@@ -359,6 +359,7 @@ class LimeImportanceWrapper(Delegates, MetaEstimatorMixin, BaseEstimator):
         parts = [fold.explanations.estimate(self.aggregation, labels) for fold in folds]
         # A gain is asked of all rows, each counted once; other importances are the folds' mean.
         pooled = self.scoring is not None or len(folds) == 1
+        explanations = explanations._each_row_once() if pooled else explanations
         whole = explanations.estimate(self.aggregation, labels) if pooled else mean_estimate(parts)
         importances = summary(whole, explanations, self.aggregation, labels)
         for name in ("feature_names_in_", "estimators_", "fold_importances_", "_explainers"):

@@ -10,7 +10,7 @@ from sklearn.feature_selection import SelectFromModel
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LinearRegression, LogisticRegression, Ridge
 from sklearn.metrics import brier_score_loss, log_loss
-from sklearn.model_selection import GridSearchCV, cross_val_score
+from sklearn.model_selection import GridSearchCV, KFold, cross_val_score
 from sklearn.naive_bayes import GaussianNB
 from sklearn.pipeline import make_pipeline
 from sklearn.svm import LinearSVC
@@ -143,6 +143,17 @@ def test_pvalues_of_useless_columns_are_uniform_or_larger():
         pvalues.extend(wrapper.fit(X, y).pvalues_)
     assert kstest(pvalues, "uniform", alternative="greater").pvalue > 0.01
     assert np.mean(np.array(pvalues) < 0.05) < 0.11
+
+
+def test_rows_that_several_folds_explain_are_no_more_rows():
+    X = np.random.default_rng(0).normal(size=(120, 4))
+    y = X[:, 0] + X[:, 1] * X[:, 2]
+    splits = list(KFold(4, shuffle=True, random_state=0).split(X))
+    wrapper = LimeImportanceWrapper(Ridge(), scoring="auto", num_samples=2**14, random_state=0)
+    once = clone(wrapper).set_params(cv=splits).fit(X, y)
+    often = clone(wrapper).set_params(cv=splits * 5).fit(X, y)
+    assert_allclose(often.importances_.gains, once.importances_.gains, atol=0.01)
+    assert_allclose(often.feature_importances_sem_, once.feature_importances_sem_, rtol=0.05)
 
 
 def test_selection_by_confidence_keeps_the_useful_columns():
