@@ -176,10 +176,10 @@ class Explainer(Settings):
                 if self.values == "weights":
                     outside = np.ones_like(outside)
                 _keep_largest(surrogates.replicates[:, batch], outside, self.num_features)
+        readers = (reader,) if isinstance(reader, PooledReader) else ()
         explanations = Explanations(
             replicates=surrogates.replicates,
-            intercepts=surrogates.intercepts,
-            scores=surrogates.scores,
+            known_fits=surrogates.fits,
             predictions=predictions,
             data=data,
             feature_names=self.feature_names_,
@@ -195,10 +195,12 @@ class Explainer(Settings):
             num_samples=self.num_samples_,
             values=self.values if self.scoring is None else "contributions",
             coefficients=None if self.scoring is None else score_coefficients(response, y),
-            effects=(reader.effects,) if isinstance(reader, PooledReader) else (),
+            readers=readers,
+            read_by=np.ones((len(codes), len(readers)), bool),
             **rows,
         )
-        return explanations, surrogates.main_shares
+        shares = np.array([]) if surrogates.fits is None else surrogates.fits[:, 2]
+        return explanations, shares
 
     def _warn(self, explanations: Explanations, main_shares: NDArray[np.float64]) -> None:
         """Warn where the samples are enough to tell that much of the model is not seen."""

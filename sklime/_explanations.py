@@ -35,10 +35,8 @@ class Explanations(Rows):
     ----------
     replicates : ndarray of shape (n_replicates, n_explained, n_features, n_outputs)
         The weights from each independent replicate of the neighbourhood.
-    intercepts : ndarray of shape (n_explained, n_outputs)
-        Intercepts of the rows' linear models, in units of the response.
-    scores : ndarray of shape (n_explained, n_outputs)
-        R^2 of each row's linear model; NaN where the response does not vary around the row.
+    known_fits : ndarray of shape (n_explained, 3, n_outputs) or None
+        What `intercepts` and `scores` are read off; None where the readers tell when asked.
     predictions : ndarray of shape (n_explained, n_outputs)
         The model's response for the rows explained.
     data : array, sparse matrix or dataframe with n_explained rows
@@ -73,11 +71,13 @@ class Explanations(Rows):
         Model rows of the pool, or of each row's neighbourhood.
     values : {"weights", "contributions"}
         What importances are made of.
-    coefficients : ndarray of shape (n_explained, n_outputs), default=None
+    coefficients : ndarray of shape (n_explained, n_outputs) or None
         What each row's outputs count in the score of its own target, where that is explained.
-    effects : tuple of Effects, default=()
-        Main effects and interactions of each model (one, or one for each fold), by the engine
-        "pooled"; empty otherwise.
+    readers : tuple
+        What explains rows by each model (one, or one for each fold), of the engine "pooled"; empty
+        otherwise.
+    read_by : ndarray of shape (n_explained, n_readers)
+        Whether a reader explains a row.
 
     See Also
     --------

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, Self
 
 import numpy as np
@@ -27,8 +28,7 @@ class Rows:
     """Explained rows, see :class:`Explanations`."""
 
     replicates: Floats
-    intercepts: Floats
-    scores: Floats
+    known_fits: Floats | None
     predictions: Floats
     data: Any
     sample_indices: NDArray[np.intp]
@@ -46,8 +46,9 @@ class Rows:
     num_features: int | None
     num_samples: int
     values: str
-    coefficients: Floats | None = None
-    effects: tuple[Effects, ...] = ()
+    coefficients: Floats | None
+    readers: tuple[Any, ...]
+    read_by: NDArray[np.bool_]
 
     @classmethod
     def concatenate(cls, parts: Sequence[Self]) -> Self:
@@ -73,9 +74,12 @@ class Rows:
             arrays = [getattr(part, name) for part in parts]
             return None if arrays[0] is None else np.concatenate(arrays, axis=axis)
 
-        names = ("intercepts", "scores", "predictions", "sample_indices", "sample_weight")
-        # Parts that one explainer wrote have its effects in common.
-        effects = {id(effects): effects for part in parts for effects in part.effects}
+        names = ("known_fits", "predictions", "sample_indices", "sample_weight")
+        # Parts that one explainer wrote have its reader in common.
+        readers = {id(reader): reader for part in parts for reader in part.readers}
+        read_by = [
+            np.isin(list(readers), [id(reader) for reader in part.readers]) for part in parts
+        ]
         return replace(
             parts[0],
             replicates=joined("replicates", axis=1),
@@ -83,7 +87,8 @@ class Rows:
             data=stacked([part.data for part in parts]),
             population=sum(part.population for part in parts),
             num_samples=max(part.num_samples for part in parts),
-            effects=tuple(effects.values()),
+            readers=tuple(readers.values()),
+            read_by=np.repeat(read_by, [len(part) for part in parts], axis=0),
         )
 
     def _each_row_once(self) -> Self:
@@ -110,11 +115,14 @@ class Rows:
         """
         if len(parts) == 1:
             return parts[0]
-        names = ("replicates", "intercepts", "scores", "predictions")
+        names = ["replicates", "predictions"]
+        if parts[0].known_fits is not None:
+            names.append("known_fits")
         return replace(
             parts[0],
             **{name: np.mean([getattr(part, name) for part in parts], axis=0) for name in names},
-            effects=sum((part.effects for part in parts), ()),
+            readers=sum((part.readers for part in parts), ()),
+            read_by=np.hstack([part.read_by for part in parts]),
         )
 
     def __getstate__(self) -> dict[str, Any]:
@@ -129,8 +137,8 @@ class Rows:
     def __getitem__(self, rows: Any) -> Self:
         """Explanations of some rows: a slice, a mask, positions or a single one."""
         chosen = np.atleast_1d(np.arange(len(self))[rows])
-        names = ("intercepts", "scores", "predictions", "sample_indices", "codes")
-        optional = ("sample_weight", "coefficients")
+        names = ("predictions", "sample_indices", "codes", "read_by")
+        optional = ("known_fits", "sample_weight", "coefficients")
         given = [name for name in optional if getattr(self, name) is not None]
         return replace(
             self,
@@ -138,6 +146,34 @@ class Rows:
             data=Table(self.data).take(chosen),
             **{name: getattr(self, name)[chosen] for name in (*names, *given)},
         )
+
+    @property
+    def effects(self) -> tuple[Effects, ...]:
+        """Main effects and interactions of each model, by the engine "pooled"; else empty."""
+        return tuple(reader.effects for reader in self.readers)
+
+    @property
+    def intercepts(self) -> Floats:
+        """Intercepts of the rows' linear models, (n_explained, n_outputs)."""
+        return self._fits[:, 0]
+
+    @property
+    def scores(self) -> Floats:
+        """R^2 of each row's linear model, (n_explained, n_outputs).
+
+        NaN where the response does not vary around the row.
+        """
+        return self._fits[:, 1]
+
+    @cached_property
+    def _fits(self) -> Floats:
+        """Intercept and R^2 of each row; the mean of the models that explain it."""
+        if self.known_fits is not None:
+            return self.known_fits
+        fits = np.zeros((len(self), 3, self.predictions.shape[1]))
+        for reader, rows in zip(self.readers, self.read_by.T, strict=True):
+            fits[rows] += reader.fits(self.kernel_width, self.codes[rows], self.predictions[rows])
+        return fits / self.read_by.sum(axis=1)[:, None, None]
 
     @property
     def weights(self) -> Floats:

@@ -56,10 +56,7 @@ def kernel_weights(effects: Effects, codes: Codes, kernel_width: float) -> Float
     """
     kernel = _Kernel(effects, kernel_width)
     main = np.insert(effects.main * effects.unit, effects.offsets[1:], 0, axis=1)
-    weights = np.empty((len(main), *codes.shape, main.shape[2]))
-    for j in range(codes.shape[1]):
-        own = kernel.bins(codes, j)
-        weights[:, :, j] = main.take(own, axis=1) * kernel.gain[own, None]
+    weights = (main * kernel.gain[:, None]).take(kernel.starts + codes, axis=1)
     for columns, table in zip(effects.terms, effects.tables, strict=True):
         at = [kernel.bins(codes, j) for j in columns]
         cells = np.ravel_multi_index([kernel.groups[bins] for bins in at], table.shape[1:-1])

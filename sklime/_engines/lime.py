@@ -69,7 +69,7 @@ class LimeReader:
         regressor = None if self.model_regressor is None else clone(self.model_regressor)
         n_outputs = predictions.shape[1]
         weights = np.zeros((*codes.shape, n_outputs))
-        intercepts, scores = np.zeros((2, len(codes), n_outputs))
+        fits = np.full((len(codes), 3, n_outputs), np.nan)
         for i, own in enumerate(codes):
             state = np.random.RandomState(np.random.MT19937([self.seed, *own.tolist()]))
             explainer.random_state = explainer.base.random_state = state
@@ -88,15 +88,14 @@ class LimeReader:
             for k in range(n_outputs):
                 columns, values = zip(*explanation.as_map()[2 * k], strict=True)
                 weights[i, list(columns), k] = values
-                intercepts[i, k] = explanation.intercept[2 * k]
+                fits[i, 0, k] = explanation.intercept[2 * k]
             # lime keeps the score of the last output only.
-            scores[i] = model.scores(own, weights[i], intercepts[i], kernel_width)
-        for k in range(n_outputs):
-            drop_rounding(weights[None, ..., k], intercepts[:, k])
+            fits[i, 1] = model.scores(own, weights[i], fits[i, 0], kernel_width)
+        drop_rounding(weights[None], fits[:, 0])
         # lime has the explained row itself among the perturbed ones, the only one with its level.
         bins = self.neighborhood.bins
         weights[np.append(bins.frequencies, 0.0)[bins.flat(codes)] == 0] = 0
-        return Surrogates(weights[None], intercepts, scores, np.full_like(scores, np.nan))
+        return Surrogates(weights[None], fits)
 
     def __getstate__(self) -> dict[str, Any]:
         # A progress bar does not travel.

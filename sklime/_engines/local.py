@@ -13,7 +13,15 @@ from .._model.response import Response
 from .._neighborhood.points import uniform_batches
 from .._neighborhood.sampler import Neighborhood
 from .pool import split_samples
-from .weights import Codes, Engine, Floats, Surrogates, summarize, weight_gain
+from .weights import (
+    Codes,
+    Engine,
+    Floats,
+    Surrogates,
+    drop_rounding,
+    linear_fits,
+    weight_gain,
+)
 from .workers import chunks, working_memory
 
 # Cells of a row's neighbourhood that are multiplied at once. Whatever the working memory, as the
@@ -133,4 +141,6 @@ def difference_of_means(
     covariance *= weight_gain(inside)[:, None, :, None] / n_rows
     replicates = covariance.swapaxes(0, 1)
     variance = (centered**2).mean(axis=(1, 2))
-    return summarize(replicates, mean.mean(axis=(1, 2)), variance, inside, own)
+    means = mean.mean(axis=(1, 2))
+    drop_rounding(replicates, means)
+    return Surrogates(replicates, linear_fits(replicates, means, variance, inside, own))

@@ -79,9 +79,9 @@ class OneColumnReader:
         replicates = contributions.reshape(n_replicates, n, d, n_outputs)
         replicates[np.abs(replicates) <= _ROUNDING * largest[:, None]] = 0
         replicates /= self.neighborhood.bins.outside(codes)[..., None]
-        intercepts = predictions - replicates.mean(axis=0).sum(axis=1)
-        unknown = np.full_like(intercepts, np.nan)
-        return Surrogates(replicates, intercepts, unknown, unknown)
+        fits = np.full((n, 3, n_outputs), np.nan)
+        fits[:, 0] = predictions - replicates.mean(axis=0).sum(axis=1)
+        return Surrogates(replicates, fits)
 
     def __getstate__(self) -> dict[str, Any]:
         # A progress bar does not travel.

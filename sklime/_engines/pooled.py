@@ -13,8 +13,8 @@ from .._anova.linear import Values
 from .._neighborhood.kernel import stay
 from .closed_form import effects_sum, kernel_moments, kernel_weights, own_values
 from .pool import N_REPLICATES, Pool, grow_pool, grow_twins
-from .weights import Codes, Engine, Floats, Surrogates, summarize
-from .workers import working_memory
+from .weights import Codes, Engine, Floats, Surrogates, linear_fits
+from .workers import chunks, working_memory
 
 
 class Pooled(Engine):
@@ -71,24 +71,33 @@ class PooledReader:
 
     def explain(self, kernel_width: float, codes: Codes, predictions: Floats) -> Surrogates:
         """LIME weights of rows, given by their bins."""
-        own = own_values(self.effects, self.effects.probabilities, codes)
-        inside = stay(own, kernel_width)
-        mean, variance = kernel_moments(self.effects, codes, kernel_width)
         weights = kernel_weights(self.effects, codes, kernel_width)
-        self._fill(weights, codes, own, predictions)
-        return summarize(weights, mean, variance, inside, own)
+        self._fill(weights, codes, predictions)
+        return Surrogates(weights)
 
-    def _fill(self, weights: Floats, codes: Codes, own: Floats, predictions: Floats) -> None:
+    def fits(self, kernel_width: float, codes: Codes, predictions: Floats) -> Floats:
+        """Intercept and R^2 of rows: they take longer than the weights, and few ask for them."""
+        fits = []
+        for rows in chunks(len(codes), self.row_bytes):
+            weights = self.explain(kernel_width, codes[rows], predictions[rows]).replicates
+            moments = kernel_moments(self.effects, codes[rows], kernel_width)
+            own = own_values(self.effects, self.effects.probabilities, codes[rows])
+            fits.append(linear_fits(weights, *moments, stay(own, kernel_width), own))
+        return np.concatenate(fits)
+
+    def _fill(self, weights: Floats, codes: Codes, predictions: Floats) -> None:
         """Give cells in bins that the pool knows nothing about what the row's own answer tells.
 
         In equal parts, they have what main effects and interactions leave of it.
         """
         effects = self.effects
-        untold = own_values(effects, self.told, codes) == 0
+        untold = ~own_values(effects, self.told, codes)
         rows = np.flatnonzero(untold.any(axis=1))
         if not len(rows):
             return
+        own = own_values(effects, effects.probabilities, codes)
         left = predictions[rows] - effects_sum(effects, codes[rows])
+        left[np.abs(left) <= 1e-13 * np.abs(predictions[rows])] = 0  # rounding
         part = left / np.count_nonzero(untold[rows], axis=1)[:, None]
         for j in np.flatnonzero(untold.any(axis=0)):
             filled = untold[rows, j]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol
 
 import numpy as np
@@ -25,27 +25,14 @@ class Surrogates:
     ----------
     replicates : ndarray of shape (n_replicates, n_explained, n_features, n_outputs)
         Weights, from each independent replicate of the neighbourhood.
-    intercepts : ndarray of shape (n_explained, n_outputs)
-    scores : ndarray of shape (n_explained, n_outputs)
-        Weighted R^2; NaN where the response does not vary.
-    main_shares : ndarray of shape (n_explained, n_outputs)
-        What each row shows of the share of main effects in the variance of the response; the mean
-        over rows is that share. NaN where the response does not vary.
+    fits : ndarray of shape (n_explained, 3, n_outputs) or None
+        Intercept, weighted R^2, and what each row shows of the share of main effects in the
+        variance of the response, whose mean over rows is that share; NaN where the response does
+        not vary. None where a reader tells the first two when asked.
     """
 
     replicates: Floats
-    intercepts: Floats
-    scores: Floats
-    main_shares: Floats
-
-    def rows(self, rows: slice) -> Surrogates:
-        """Views of the surrogates of some rows."""
-        return Surrogates(
-            self.replicates[:, rows],
-            self.intercepts[rows],
-            self.scores[rows],
-            self.main_shares[rows],
-        )
+    fits: Floats | None = None
 
     @classmethod
     def joined(cls, parts: Iterable[Surrogates], n_rows: int) -> Surrogates:
@@ -59,11 +46,11 @@ class Surrogates:
             if size == n_rows:
                 return part
             if whole is None:
-                shape = (n_replicates, n_rows, n_features, n_outputs)
-                whole = cls(np.empty(shape), *np.empty((3, n_rows, n_outputs)))
-            place = whole.rows(slice(start, start + size))
-            for field in fields(cls):
-                getattr(place, field.name)[...] = getattr(part, field.name)
+                fits = None if part.fits is None else np.empty((n_rows, 3, n_outputs))
+                whole = cls(np.empty((n_replicates, n_rows, n_features, n_outputs)), fits)
+            whole.replicates[:, start : start + size] = part.replicates
+            if whole.fits is not None:
+                whole.fits[start : start + size] = part.fits
             start += size
         if whole is None:
             raise ValueError("There must be rows to explain.")
@@ -126,21 +113,24 @@ class Engine(ABC):
         """Go on to that many model rows; a shared pool keeps the rows it has."""
 
 
-def summarize(
+def linear_fits(
     replicates: Floats, mean: Floats, variance: Floats, inside: Floats, own: Floats
-) -> Surrogates:
+) -> Floats:
     """Intercept, R^2 and share of main effects that go with weights.
 
     Parameters
     ----------
     replicates : ndarray of shape (n_replicates, n_explained, n_features, n_outputs)
-        Weights that are the rounding of a constant response become 0, in place.
     mean, variance : ndarrays of shape (n_explained, n_outputs)
         Of the response under each row's kernel.
     inside : ndarray of shape (n_explained, n_features)
         Chance q of each own bin under the kernel.
     own : ndarray of shape (n_explained, n_features)
         Its chance p without the kernel.
+
+    Returns
+    -------
+    ndarray of shape (n_explained, 3, n_outputs)
 
     Notes
     -----
@@ -150,29 +140,27 @@ def summarize(
     even where they are all there is, 1/3 at four bins and 1/9 at ten; the share is then 1 less
     what varies inside bins.
     """
-    intercepts, scores, main_shares = np.empty((3, *mean.shape))
+    fits = np.empty((len(mean), 3, mean.shape[1]))
     spread, outside = inside * (1 - inside), (1 - own) ** 2
-    for k, output in enumerate(np.moveaxis(replicates, -1, 0)):
-        drop_rounding(output, mean[:, k])
-        squares = mean_square(output)
-        intercepts[:, k] = mean[:, k] - (output.mean(axis=0) * inside).sum(axis=1)
-        scores[:, k] = (squares * spread).sum(axis=1)
-        main_shares[:, k] = (squares * outside).sum(axis=1)
     variance = np.where(varies(variance, mean), variance, np.nan)
-    return Surrogates(
-        replicates, intercepts, np.minimum(scores / variance, 1.0), main_shares / variance
-    )
+    for k, output in enumerate(np.moveaxis(replicates, -1, 0)):
+        squares = mean_square(output)
+        fits[:, 0, k] = mean[:, k] - (output.mean(axis=0) * inside).sum(axis=1)
+        fits[:, 1, k] = np.minimum((squares * spread).sum(axis=1) / variance[:, k], 1.0)
+        fits[:, 2, k] = (squares * outside).sum(axis=1) / variance[:, k]
+    return fits
 
 
 def drop_rounding(replicates: Floats, mean: Floats) -> None:
-    """Set weights of one output that are the rounding of a constant response to 0, in place.
+    """Set weights that are the rounding of a constant response to 0, in place.
 
-    A row's own mean (n_explained,) tells, so that no row depends on what else is explained.
+    A mean of its own (n_explained, n_outputs) tells for each row, so that none depends on what
+    else is explained.
     """
     largest = np.maximum(replicates.max(axis=(0, 2)), -replicates.min(axis=(0, 2)))
     constant = largest <= 1e-13 * np.abs(mean)
     if constant.any():
-        replicates[:, constant] = 0
+        replicates *= ~constant[:, None]
 
 
 def varies(variance: Floats, mean: Floats) -> NDArray[np.bool_]:
