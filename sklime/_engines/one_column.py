@@ -12,12 +12,15 @@ from .._model.response import Response
 from .._neighborhood.redraws import Redraws
 from .._neighborhood.sampler import Neighborhood
 from .._tables.table import Table
-from .pool import MOST_DRAWN, N_REPLICATES
+from .pool import N_REPLICATES
 from .weights import Codes, Engine, Floats, Surrogates
 from .workers import chunks
 
 # A difference that small beside the answers it is made of is their rounding.
 _ROUNDING = 1e-13
+
+# Bytes of a batch: models that go through it many times want it in the processor's cache.
+_BATCH_BYTES = 2.0**25
 
 
 class OneColumn(Engine):
@@ -67,12 +70,11 @@ class OneColumnReader:
         contributions = np.empty((n_replicates, n * d, n_outputs))
         largest = np.abs(predictions)
         row_bytes = 24 * d + 2 * table.row_nbytes + 40 * n_outputs
-        for cells in chunks(n * d, n_draws * row_bytes, MOST_DRAWN):
+        for cells in chunks(n * d, n_draws * row_bytes, _BATCH_BYTES):
             i, j = np.divmod(np.arange(cells.start, min(cells.stop, n * d)), d)
-            neighbours = np.tile(np.repeat(table.n_rows + rows[i], n_draws), (d, 1))
-            each_once = np.arange(neighbours.shape[1])
-            neighbours[np.repeat(j, n_draws), each_once] = donors[cells].ravel()
-            answers = self.response(table.gather(neighbours))
+            own = np.repeat(table.n_rows + rows[i], n_draws)
+            changed = table.changed(own, np.repeat(j, n_draws), donors[cells].ravel())
+            answers = self.response(changed)
             answers = answers.reshape(len(i), n_replicates, each, n_outputs)
             contributions[:, cells] = predictions[i] - answers.mean(axis=2).swapaxes(0, 1)
             np.maximum.at(largest, i, np.abs(answers).max(axis=(1, 2)))

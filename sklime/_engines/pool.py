@@ -18,7 +18,7 @@ from .workers import chunks, working_memory
 N_REPLICATES = 4
 
 # Bytes in which rows are drawn at once, at most: fresh memory takes longer than it saves calls.
-MOST_DRAWN = 2.0**27
+_MOST_DRAWN = 2.0**27
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ def grow_pool(
     n_features, n_outputs = neighborhood.bins.n_features, response.n_outputs
     n_replicates, n_rows = split_samples(num_samples)
     new = range(0 if pool is None else pool.codes.shape[1], n_rows)
-    most = max(1, int(min(working_memory(), MOST_DRAWN) / _row_bytes(neighborhood, n_outputs)))
+    most = max(1, int(min(working_memory(), _MOST_DRAWN) / _row_bytes(neighborhood, n_outputs)))
     batches = uniform_batches(n_features, n_replicates, new, most, seed, sobol=sobol)
     # The cells of a column side by side, as they are drawn and summed.
     shape = (n_features, n_replicates * len(new))
@@ -131,7 +131,7 @@ def grow_twins(
     codes = pool.codes[:, new.start : new.stop].reshape(-1, n_features)
     rng = np.random.default_rng([seed, done, 2])
     answers = np.empty((len(codes), response.n_outputs))
-    for rows in chunks(len(codes), _row_bytes(neighborhood, response.n_outputs), MOST_DRAWN):
+    for rows in chunks(len(codes), _row_bytes(neighborhood, response.n_outputs), _MOST_DRAWN):
         cells = neighborhood.redraw(rng.random(codes[rows].shape).T, codes[rows].T)
         answers[rows] = response(neighborhood.table.gather(cells))
     more = answers.reshape(n_replicates, len(new), -1)

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtri
 from sklearn.covariance import LedoitWolf
-from sklearn.tree import DecisionTreeRegressor
+from sklearn.tree import ExtraTreeRegressor
 
 from .._tables.table import Table
 from .bins import Bins, Floats, NumericColumn
@@ -78,10 +78,11 @@ class _Column:
         self.slope = linear[own.start] if width == 1 else None
         rest = scores[:, own] - (0 if self.slope is None else (scores @ self.slope)[:, None])
         self.own = own
-        self.tree: DecisionTreeRegressor | None = None
+        self.tree: ExtraTreeRegressor | None = None
         others = self._others(scores)
         if others.shape[1] and width:
-            self.tree = DecisionTreeRegressor(min_samples_leaf=N_DONORS, random_state=0)
+            # Cuts at random are nearly as good as the best ones, in a tenth of the time.
+            self.tree = ExtraTreeRegressor(min_samples_leaf=N_DONORS, random_state=0)
             self.tree.fit(others, rest)
         like = self._like(scores)
         self.order = np.argsort(like, kind="stable")

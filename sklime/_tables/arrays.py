@@ -57,11 +57,21 @@ class Array:
 
     def extended(self, others: Mapping[int, "Array"]) -> "Array":
         longer = copy(self)
+        if len(others) == self.shape[1]:  # all of one table
+            longer._array = np.concatenate([self._array, others[0]._array])
+            return longer
         longer._longer = {
             j: np.concatenate([self._array[:, j], other._array[:, j]])
             for j, other in others.items()
         }
         return longer
+
+    def changed(
+        self, rows: NDArray[np.intp], columns: NDArray[np.intp], donors: NDArray[np.intp]
+    ) -> Any:
+        drawn = self._array[rows]
+        drawn[np.arange(len(rows)), columns] = self._array[donors, columns]
+        return self._like(drawn)
 
     def gather(self, rows: NDArray[Any]) -> Any:
         longer = self._longer.values()

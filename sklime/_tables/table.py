@@ -148,6 +148,19 @@ class Table:
         """
         return self._store.gather(rows)
 
+    def changed(
+        self, rows: NDArray[np.intp], columns: NDArray[np.intp], donors: NDArray[np.intp]
+    ) -> Any:
+        """Table of the same kind: these rows, of which one cell each is another row's.
+
+        Cell ``columns[i]`` of row i is that of row ``donors[i]``.
+        """
+        if isinstance(self._store, Array):
+            return self._store.changed(rows, columns, donors)
+        cells = np.tile(rows, (self.n_columns, 1))
+        cells[columns, np.arange(len(rows))] = donors
+        return self.gather(cells)
+
     def take(self, indices: NDArray[Any]) -> Any:
         """Rows at integer `indices`, in the same container (an array for a list)."""
         return self._store.take(np.asarray(indices, dtype=np.intp))
