@@ -37,6 +37,9 @@ from .exceptions import HigherOrderWarning, LowFidelityWarning
 # Less than this share of the variance in main effects, and importances of main effects mislead.
 LOW_FIDELITY = 0.25
 
+# More than this inside bins, and so is what the pool shows.
+INSIDE_BINS = 0.5
+
 # A kernel that holds other columns with less than this chance shows main effects only.
 _WIDE = 0.25
 
@@ -206,10 +209,25 @@ class Explainer(Settings):
         """Warn where the samples are enough to tell that much of the model is not seen."""
         if explanations.num_samples < _ENOUGH_SAMPLES:
             return
+        n_asked = OneColumn.NUM_SAMPLES * explanations.codes.size
+        remedy = f"kernel_width=0, one column at a time, sees them for {n_asked} predictions."
         for effects in explanations.effects:
-            main_shares, _, higher, _ = variance_split(effects)
+            main_shares, _, higher, inside = variance_split(effects)
             if len(self.feature_names_) > 2:
-                _warn_of_higher_orders(higher - 2 * effects.error)
+                _warn_beyond(
+                    HIGHER_ORDERS,
+                    higher - 2 * effects.error,
+                    "Interactions of three columns or more are at least {:.0%} of the response's "
+                    f"variance, and engine='pooled' leaves them out. {remedy}",
+                    HigherOrderWarning,
+                )
+            _warn_beyond(
+                INSIDE_BINS,
+                inside - 2 * effects.error,
+                "Changes inside bins are at least {:.0%} of the response's variance, and "
+                f"engine='pooled' averages them. discretizer='decile' has finer bins; {remedy}",
+                LowFidelityWarning,
+            )
         if _holds(explanations.bins, explanations.kernel_width) < _WIDE:
             _warn_of_low_fidelity(main_shares)
 
@@ -248,16 +266,13 @@ def _warn_of_low_fidelity(main_shares: NDArray[np.float64]) -> None:
         )
 
 
-def _warn_of_higher_orders(shares: NDArray[np.float64]) -> None:
-    """Warn where main effects and pairs leave much of the model out."""
+def _warn_beyond(
+    limit: float, shares: NDArray[np.float64], message: str, category: type[Warning]
+) -> None:
+    """Warn where the outputs' mean share of the variance is beyond a limit."""
     known = shares[np.isfinite(shares)]
-    if known.size and known.mean() > HIGHER_ORDERS:
-        warnings.warn(
-            f"Interactions of three columns or more are at least {known.mean():.0%} of the "
-            "response's variance, and engine='pooled' leaves them out. engine='local' sees them.",
-            HigherOrderWarning,
-            stacklevel=2,
-        )
+    if known.size and known.mean() > limit:
+        warnings.warn(message.format(known.mean()), category, stacklevel=2)
 
 
 def _keep_largest(

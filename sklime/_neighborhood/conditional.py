@@ -81,7 +81,7 @@ class _Column:
         self.tree: ExtraTreeRegressor | None = None
         others = self._others(scores)
         if others.shape[1] and width:
-            # Cuts at random are nearly as good as the best ones, in a tenth of the time.
+            # Cuts at random fit less of what is chance than the best ones, in a tenth of the time.
             self.tree = ExtraTreeRegressor(min_samples_leaf=N_DONORS, random_state=0)
             self.tree.fit(others, rest)
         like = self._like(scores)

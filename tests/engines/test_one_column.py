@@ -307,7 +307,7 @@ def test_given_the_others_a_column_that_they_tell_adds_nothing():
     settings = {"kernel_width": 0, "random_state": 0, "num_samples": 16}
     alone = lime_importance(model, X, **settings).importances_mean
     given = lime_importance(model, X, conditional=True, **settings).importances_mean
-    assert (given[[0, 3]] < 0.25 * alone[[0, 3]]).all()
+    assert (given[[0, 3]] < 0.35 * alone[[0, 3]]).all()
     assert (given[[1, 2]] == 0).all()
 
 
