@@ -10,23 +10,20 @@ from sklearn.utils._param_validation import Interval, validate_params
 
 from ._views.html import figures
 
-Array = NDArray[np.float64]
-
 
 class _Stability(Bunch):
     """A Bunch that notebooks show as a table."""
 
     def _repr_html_(self) -> str:
         low, high = self.nogueira_confint
-        names = {
-            "jaccard": "Jaccard index",
-            "kendall": "Kendall's tau",
-            "spearman": "Spearman's rho",
+        numbers = {
+            "Nogueira's stability": f"{self.nogueira:.2f}, {low:.2f} to {high:.2f}",
+            "Jaccard index": f"{self.jaccard:.2f}",
+            "Kendall's tau": f"{self.kendall:.2f}",
+            "Spearman's rho": f"{self.spearman:.2f}",
         }
-        numbers = {name: f"{self[key]:.2f}" for key, name in names.items()}
-        nogueira = {"Nogueira's stability": f"{self.nogueira:.2f}, {low:.2f} to {high:.2f}"}
         notes = ["1 is full agreement, 0 what chance gives (but for the Jaccard index)"]
-        return figures(f"Stability of the best {self.k} columns", nogueira | numbers, notes)
+        return figures(f"Stability of the best {self.k} columns", numbers, notes)
 
 
 @validate_params(
@@ -116,32 +113,35 @@ def importance_stability(
             "The 'k' parameter of importance_stability must be an int in the range "
             f"[1, {n_features}). Got {k!r} instead."
         )
-    selected = _most_important(runs, k)
+    selected = np.zeros_like(runs)  # 1 for the k largest importances of each run
+    np.put_along_axis(selected, np.argsort(-runs, axis=1, kind="stable")[:, :k], 1.0, axis=1)
     stability, variance = _nogueira(selected)
     half = float(norm.ppf((1 + level) / 2) * np.sqrt(variance))
+    both = selected @ selected.T
+    pairs = np.triu_indices(len(runs), k=1)
+    concordant = np.zeros_like(both)  # pairs of columns less discordant ones, of runs all at once
+    for column in range(n_features - 1):
+        signs = np.sign(runs[:, column + 1 :] - runs[:, [column]])
+        concordant += signs @ signs.T
+    sizes = np.sqrt(np.diag(concordant))
+    with np.errstate(invalid="ignore"):  # a run of equal importances has no rank correlation
+        kendall = concordant / np.outer(sizes, sizes)
+        spearman = np.corrcoef(rankdata(runs, axis=1))
     return _Stability(
         nogueira=stability,
         nogueira_variance=variance,
         nogueira_confint=(stability - half, stability + half),
-        jaccard=_mean_over_pairs(_jaccard(selected)),
-        kendall=_mean_over_pairs(_kendall(runs)),
-        spearman=_mean_over_pairs(_spearman(runs)),
+        jaccard=float((both / (2 * k - both))[pairs].mean()),
+        kendall=float(kendall[pairs].mean()),
+        spearman=float(spearman[pairs].mean()),
         k=k,
     )
 
 
-def _most_important(runs: Array, k: int) -> Array:
-    """1 for the k largest importances of each run, else 0."""
-    selected = np.zeros_like(runs)
-    np.put_along_axis(selected, np.argsort(-runs, axis=1, kind="stable")[:, :k], 1.0, axis=1)
-    return selected
-
-
-def _nogueira(selected: Array) -> tuple[float, float]:
+def _nogueira(selected: NDArray[np.float64]) -> tuple[float, float]:
     """Stability of the sets selected (n_runs, n_features), and its variance.
 
-    All sets have the same size here, for which the terms of the variance are simpler than in the
-    paper.
+    All sets have the same size, for which the terms of the variance are simpler than in the paper.
     """
     n_runs = len(selected)
     frequency = selected.mean(axis=0)
@@ -150,37 +150,3 @@ def _nogueira(selected: Array) -> tuple[float, float]:
     spread = n_runs / (n_runs - 1) * np.mean(frequency * (1 - frequency))
     terms = (selected * frequency).mean(axis=1) / chance
     return float(1 - spread / chance), float(4 / n_runs * terms.var())
-
-
-def _jaccard(selected: Array) -> Array:
-    """Jaccard index of every pair of runs."""
-    both = selected @ selected.T
-    sizes = selected.sum(axis=1)
-    return np.asarray(both / (sizes[:, np.newaxis] + sizes - both))
-
-
-def _kendall(runs: Array) -> Array:
-    """Rank correlation tau-b of every pair of runs, all pairs at once."""
-    products = np.zeros((len(runs), len(runs)))
-    for column in range(runs.shape[1] - 1):
-        signs = np.sign(runs[:, column + 1 :] - runs[:, [column]])
-        products += signs @ signs.T
-    return _correlation(products)
-
-
-def _spearman(runs: Array) -> Array:
-    """Rank correlation rho of every pair of runs."""
-    ranks = rankdata(runs, axis=1)
-    ranks -= ranks.mean(axis=1, keepdims=True)
-    return _correlation(ranks @ ranks.T)
-
-
-def _correlation(products: Array) -> Array:
-    """From products of every pair of runs to correlations; NaN where a run has but one rank."""
-    sizes = np.sqrt(np.diag(products))
-    sizes[sizes == 0] = np.nan
-    return np.asarray(products / np.outer(sizes, sizes))
-
-
-def _mean_over_pairs(matrix: Array) -> float:
-    return float(matrix[np.triu_indices_from(matrix, k=1)].mean())
