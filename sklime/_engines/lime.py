@@ -1,9 +1,8 @@
 """The reference: the same explanations by the lime package, row by row.
 
-lime sees the table as bin numbers. The discretizer below hands back, for a bin, the place of a
-random training value of that bin in the column's distribution, and the neighbourhood turns places
-into training values. So lime draws from the same law as the other engines, for any type of column,
-and none of lime's own faults in drawing values (see the README) can occur.
+lime sees the table as bin numbers. For a bin the discretizer below hands back the place of a random
+training value of it in the column's distribution, and the neighbourhood turns places into training
+values. So lime draws from the same distribution as the other engines, for any type of column.
 """
 
 from __future__ import annotations
@@ -12,7 +11,6 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 from sklearn.base import clone
 
 from .._model.response import Response
@@ -112,14 +110,14 @@ class _Places:
         self.lambdas: dict[int, Any] = {}
         self.random_state = np.random.RandomState(0)
 
-    def bins(self, data: Any, labels: Any) -> list[NDArray[np.float64]]:
+    def bins(self, data: Any, labels: Any) -> list[Floats]:
         """lime's hook for a discretizer's own cuts: there are none, the data is in bins."""
         return []
 
-    def discretize(self, data: NDArray[np.float64]) -> NDArray[np.float64]:
+    def discretize(self, data: Floats) -> Floats:
         return data
 
-    def undiscretize(self, data: NDArray[np.float64]) -> NDArray[np.float64]:
+    def undiscretize(self, data: Floats) -> Floats:
         """A random place inside each cell's bin."""
         places = self.random_state.random_sample(data.shape)
         for j, (start, share) in enumerate(zip(self._start, self._share, strict=True)):
@@ -162,34 +160,26 @@ def _raised(bins: Bins, own: Codes, num_samples: int) -> list[Floats]:
     return frequencies
 
 
+@dataclass
 class _Model:
     """The model as lime calls it, for one explained row; remembers what lime does not."""
 
-    def __init__(
-        self, neighborhood: Neighborhood, response: Response, prediction: NDArray[np.float64]
-    ) -> None:
-        self._neighborhood = neighborhood
-        self._response = response
-        self._prediction = prediction
+    neighborhood: Neighborhood
+    response: Response
+    prediction: Floats
 
-    def predict(self, inverse: NDArray[np.float64]) -> NDArray[np.float64]:
+    def predict(self, inverse: Floats) -> Floats:
         """Response for lime's rows: the explained one, then perturbed ones given as places."""
-        drawn = self._neighborhood.draw(np.ascontiguousarray(inverse[1:].T))
-        perturbed = self._response(self._neighborhood.table.gather(drawn.rows))
+        drawn = self.neighborhood.draw(np.ascontiguousarray(inverse[1:].T))
+        perturbed = self.response(self.neighborhood.table.gather(drawn.rows))
         self._codes = drawn.codes.T
-        self._answer = np.vstack([self._prediction, perturbed])
+        self._answer = np.vstack([self.prediction, perturbed])
         # lime takes every response for probabilities, and warns where a row does not sum to 1: an
         # output's negative stands beside it, and a 1 at the end.
         pairs = np.stack([self._answer, -self._answer], axis=2).reshape(len(self._answer), -1)
         return np.column_stack([pairs, np.ones(len(pairs))])
 
-    def scores(
-        self,
-        own: NDArray[np.unsignedinteger],
-        weights: NDArray[np.float64],
-        intercept: NDArray[np.float64],
-        kernel_width: float,
-    ) -> NDArray[np.float64]:
+    def scores(self, own: Codes, weights: Floats, intercept: Floats, kernel_width: float) -> Floats:
         """Weighted R^2 of each output's linear model on the rows that lime saw."""
         same = np.vstack([np.ones(len(own)), self._codes == own])
         kernel = np.exp(-0.5 * (len(own) - same.sum(axis=1)) / kernel_width**2)

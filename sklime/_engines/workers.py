@@ -21,10 +21,7 @@ _LEAST_CHUNK = 64
 
 
 def working_memory() -> float:
-    """Bytes for intermediate arrays: half of what scikit-learn's configuration grants.
-
-    The other half is for what stays: bin numbers of the pool and the order of the columns.
-    """
+    """Bytes for intermediate arrays: half of scikit-learn's, for bins of the pool take some too."""
     return float(get_config()["working_memory"]) * 2**20 / 2
 
 
@@ -66,8 +63,8 @@ def _explain_chunks(
 def over_workers(n_jobs: int | None, tasks: Sequence[Callable[[], Any]]) -> list[Any]:
     """Results of tasks on joblib's workers.
 
-    A task is a function without arguments: arguments of their own would be put on one worker of a
-    cluster and be lost with it, while a task is sent anew.
+    A task has no arguments: a cluster would put arguments on one worker, and lose them with it,
+    while a task is sent anew.
     """
     blas = ThreadpoolController().select(user_api="blas")
     # Threads that each ran a threaded matrix product would wait for one another.

@@ -10,31 +10,17 @@ from tqdm import tqdm
 
 @contextmanager
 def progress(n_rows: int, verbose: int) -> Iterator[Callable[[int], object] | None]:
-    """Show a bar while model rows are predicted, in terminals and notebooks only.
+    """Show a bar while `n_rows` are predicted, in terminals and notebooks, if `verbose`.
 
-    Parameters
-    ----------
-    n_rows : int
-        Rows expected.
-    verbose : int
-        0 shows nothing.
-
-    Yields
-    ------
-    advance : callable or None
-        To be called with the number of rows of each prediction.
+    Yields what is to be called with the number of rows of each prediction.
     """
     if not verbose:
         yield None
         return
     # A notebook shows a line of text as well, without ipywidgets; what goes to stderr is red there.
+    shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
     where: dict[str, Any] = {"disable": None}
-    if _in_notebook():
+    if "IPKernelApp" in getattr(shell, "config", {}):
         where = {"file": sys.stdout, "ncols": 80}
     with tqdm(total=n_rows, desc="model rows", unit="row", **where) as bar:
         yield bar.update
-
-
-def _in_notebook() -> bool:
-    shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
-    return "IPKernelApp" in getattr(shell, "config", {})
