@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.stats import t as student_t
 from sklearn.utils._optional_dependencies import check_matplotlib_support
 from sklearn.utils.validation import check_is_fitted
 
 from ._explanations import Explanations
+from ._statistics.estimates import Estimate
 from ._views import pictures, plots
 from ._views.plots import Lines
 
@@ -208,13 +208,11 @@ class LimeImportanceDisplay:
             raise ValueError("The folds explain different columns, which cannot be put together.")
         folds = np.array([wrapper.feature_importances_ for wrapper in wrappers])
         sem = folds.std(axis=0, ddof=1) / np.sqrt(len(folds))
-        half = student_t.ppf(0.975, len(folds) - 1) * sem
-        lower = folds.mean(axis=0) - half
+        dof, signed = np.full_like(sem, len(folds) - 1), bool((folds < 0).any())
+        estimate = Estimate(folds.mean(axis=0), sem, dof, signed)
         display = cls(
-            importances=folds.mean(axis=0),
-            intervals=np.column_stack(
-                [lower if (folds < 0).any() else np.maximum(lower, 0), folds.mean(axis=0) + half]
-            ),
+            importances=estimate.values,
+            intervals=estimate.confint(),
             name=wrappers[0].importances_.name,
             feature_names=names[0],
             fold_importances=folds,

@@ -377,16 +377,8 @@ class Explanations(Rows):
         return submodular_pick(shown, n)
 
     def _repr_html_(self) -> str:
-        estimate = self.estimate()
-        low, high = estimate.confint().T
-        return ranking(
-            measure(self, "mean_abs"),
-            self.feature_names,
-            estimate.values,
-            estimate.sem,
-            (low > 0) | (high < 0),
-            describe(self),
-        )
+        title = measure(self, "mean_abs")
+        return ranking(title, self.feature_names, self.estimate(), describe(self))
 
     def _estimate(
         self, aggregation: Aggregation, labels: Any, bias_correction: bool, population: float

@@ -148,27 +148,20 @@ class Importances:
         order = np.argsort(-self.estimate.values, kind="stable")
         data = None if self.explanations is None else self.explanations.data
         backend = dataframe_library(data)
-        columns = {name: values[order] for name, values in self._columns().items()}
-        return nw.from_dict(columns, backend=backend).to_native()
-
-    def _columns(self) -> dict[str, NDArray[Any]]:
         low, high = self.confint().T
-        columns = {
+        columns: dict[str, NDArray[Any]] = {
             "column": self.feature_names,
             "importance": self.importances_mean,
             "standard_error": self.importances_sem,
             "low": low,
             "high": high,
             "direction": self._direction(),
-            "told": self._told(),
+            "told": self.estimate.told(),
         }
         if self.scored:
-            columns |= {
-                "gain": self.gains,
-                "pvalue": self.pvalues,
-                "confidence": self.confidences,
-            }
-        return columns
+            columns |= {"gain": self.gains, "pvalue": self.pvalues, "confidence": self.confidences}
+        sorted_ = {name: values[order] for name, values in columns.items()}
+        return nw.from_dict(sorted_, backend=backend).to_native()
 
     def _direction(self) -> Floats:
         directions = np.full(len(self.feature_names), np.nan)
@@ -184,10 +177,6 @@ class Importances:
                 directions[j] = np.corrcoef(codes, part)[0, 1]
         return directions
 
-    def _told(self) -> NDArray[np.bool_]:
-        low, high = self.confint().T
-        return (low > 0) | (high < 0)
-
     def __repr__(self) -> str:
         order = np.argsort(-self.estimate.values, kind="stable")
         width = max(map(len, map(str, self.feature_names)))
@@ -201,5 +190,4 @@ class Importances:
         return "\n".join(lines)
 
     def _repr_html_(self) -> str:
-        values, sem = self.estimate.values, self.importances_sem
-        return ranking(self.name, self.feature_names, values, sem, self._told())
+        return ranking(self.name, self.feature_names, self.estimate)

@@ -14,7 +14,9 @@ from sklearn.utils import Bunch
 
 from ._anova.effects import Effects, interaction_strength, interaction_table, variance_split
 from ._neighborhood.bins import Bins
+from ._statistics.estimates import Estimate
 from ._views.html import ranking, variance
+from ._views.plots import short
 
 Floats = NDArray[np.float64]
 
@@ -55,12 +57,17 @@ class Interactions:
         return f"<Interactions of {len(self.feature_names)} columns: {pairs or 'none found'}>"
 
     def _repr_html_(self) -> str:
-        pairs = self.top(len(self.feature_names) ** 2)
-        names = [" \N{MULTIPLICATION SIGN} ".join(map(str, pair[:2])) for pair in pairs]
-        strength, sem = np.array([pair[2:] for pair in pairs]).reshape(-1, 2).T
+        pairs, estimate = self.estimates()
+        names = [" \N{MULTIPLICATION SIGN} ".join(short(name, 20) for name in p[:2]) for p in pairs]
         notes = ["no pair rises above the noise"] * (not pairs) + variance(self.effects)
-        title = "Interactions: standard deviation in the response"
-        return ranking(title, names, strength, sem, strength > 1.96 * sem, notes)
+        title = "what pairs add to the response (standard deviation)"
+        return ranking(title, names, estimate, notes)
+
+    def estimates(self) -> tuple[list[Interaction], Estimate]:
+        """All pairs that rise above the noise, and their strengths, normal as they are."""
+        pairs = self.top(len(self.feature_names) ** 2)
+        strength, sem = np.array([pair[2:] for pair in pairs]).reshape(-1, 2).T
+        return pairs, Estimate(strength, sem, np.full(len(pairs), np.inf))
 
     @cached_property
     def _strengths(self) -> tuple[Floats, Floats]:

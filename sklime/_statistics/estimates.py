@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from scipy.stats import false_discovery_control
 from scipy.stats import t as student_t
 
@@ -62,6 +62,11 @@ class Estimate(NamedTuple):
         half = student_t.ppf((1 + level) / 2, self.dof) * self.sem
         lower, upper = self.values - half, self.values + half
         return np.column_stack([lower if self.signed else np.maximum(lower, 0), upper])
+
+    def told(self) -> NDArray[np.bool_]:
+        """Whether the 95 % interval leaves out 0."""
+        low, high = self.confint().T
+        return (low > 0) | (high < 0)
 
     def pvalues(self) -> Array:
         """Chance of a value as large, were the true one 0 or less; 1 where nothing varies."""

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .._anova.effects import Effects, variance_split
+from .._statistics.estimates import Estimate
 from .pictures import largest
 from .plots import texts
 
@@ -36,18 +37,17 @@ _STYLE = """<style>
 def ranking(
     title: str,
     names: Sequence[Any] | NDArray[Any],
-    values: Floats,
-    sem: Floats,
-    told: NDArray[np.bool_],
+    estimate: Estimate,
     notes: Sequence[str] = (),
     *,
     max_features: int = 15,
 ) -> str:
     """Return a table of names by decreasing size of their values, with bars.
 
-    Colours are those of the page it is shown in. Every text is escaped. Standard errors `sem` (n,)
-    that are not finite are left out; values that are not `told` (n,) from 0 look like it.
+    Colours are those of the page it is shown in. Every text is escaped. Standard errors that are
+    not finite are left out; values that are not told from 0 look like it.
     """
+    values, sem, told = estimate.values, estimate.sem, estimate.told()
     shown, rest = largest(values, max_features)
     numbers = np.reshape(texts(np.append(values[shown], sem[shown])), (2, -1))
     shares = values / (np.abs(values).max(initial=0) or 1)

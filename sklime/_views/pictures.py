@@ -73,17 +73,15 @@ def row(ax: Any, explained: Any, k: int, i: int, top: int | None) -> Any:
 
 def interactions(ax: Any, explained: Any, top: int | None) -> Any:
     """The strongest pairs of columns."""
-    pairs = explained.interactions.top(len(explained.feature_names) ** 2)
-    strength, sem = np.array([pair[2:] for pair in pairs]).reshape(-1, 2).T
-    ends = np.column_stack([np.maximum(strength - 1.96 * sem, 0), strength + 1.96 * sem])
-    shown, rest = largest(strength, top)
+    pairs, estimate = explained.interactions.estimates()
+    shown, rest = largest(estimate.values, top)
     times = " \N{MULTIPLICATION SIGN} "
     names = [times.join(plots.short(name, 15) for name in pairs[i][:2]) for i in shown]
-    faint = plots.holds_zero(ends[shown])
+    faint = ~estimate.told()[shown]
     lines = Lines(names, rest if pairs else "no pair rises above the noise", faint)
     what = f"adds {_to(explained)} (standard deviation)"
     ax = plots.axes(ax, lines, "Interactions" + plots.told(faint), what)
-    plots.bars(ax, strength[shown], ends[shown], faint)
+    plots.bars(ax, estimate.values[shown], estimate.confint()[shown], faint)
     return ax
 
 

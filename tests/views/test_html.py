@@ -10,6 +10,7 @@ from sklearn.ensemble import RandomForestRegressor
 from sklearn.linear_model import LinearRegression, LogisticRegression
 
 from sklime import lime_importance
+from sklime._statistics.estimates import Estimate
 from sklime._views.html import figures, ranking
 
 
@@ -126,18 +127,20 @@ def test_html_marks_the_columns_not_told_from_0():
     assert {row[0]: not faint for row, faint in zip(cells.rows, cells.faint, strict=True)} == told
     assert 0 < sum(told.values()) < 4
     assert "italic, empty bar: the 95 % interval holds 0" in cells.text
-    assert "italic" not in Cells(ranking("t", ["a"], *np.ones((2, 1)), np.ones(1, bool))).text
+    sure = Estimate(np.ones(1), np.zeros(1), np.ones(1))
+    assert "italic" not in Cells(ranking("t", ["a"], sure)).text
 
 
 def test_html_of_negative_numbers_has_bars_of_another_colour():
-    page = ranking("t", ["a", "b"], np.array([1.0, -2.0]), np.zeros(2), np.ones(2, bool))
+    signed = Estimate(np.array([1.0, -2.0]), np.zeros(2), np.ones(2), True)
+    page = ranking("t", ["a", "b"], signed)
     assert page.count('class="bar negative"') == 1
     assert Cells(page).widths == [100, 50]
 
 
 def test_html_of_an_error_that_is_not_known_says_nothing_of_it():
-    values, sem = np.ones(2), np.array([np.inf, np.nan])
-    cells = Cells(ranking("t", ["a", "b"], values, sem, np.zeros(2, bool)))
+    unknown = Estimate(np.ones(2), np.array([np.inf, np.nan]), np.ones(2))
+    cells = Cells(ranking("t", ["a", "b"], unknown))
     assert [row[2] for row in cells.rows] == ["", ""]
 
 
