@@ -18,8 +18,6 @@ from ._model.target import target_array
 from ._rows import label_positions, refuse_signs
 from ._statistics.aggregations import SIGNED, resolve
 
-_WITH_CLASSES = ("auto", "predict_proba", "predict")  # methods whose outputs are those of y
-
 
 def check_fit(wrapper: Any, X: Any, y: Any, sample_weight: Any) -> None:
     """Refuse what no fit can make good: of the wrapper's parameters, y and the weights."""
@@ -47,7 +45,8 @@ def check_fit(wrapper: Any, X: Any, y: Any, sample_weight: Any) -> None:
     kind, target = estimator_type(inner), target_array(y)
     if wrapper.scoring in (*SCORINGS, "auto"):
         _check_scoring(wrapper, target, kind)
-    if kind == "classifier" and method in _WITH_CLASSES:
+    # Decisions may be between pairs of classes.
+    if kind == "classifier" and _method(wrapper) in ("predict_proba", "predict"):
         _check_classes(wrapper, target)
     if kind == "regressor" and wrapper.aggregation == "homogeneity":
         resolve("homogeneity")
@@ -109,6 +108,14 @@ def _has(estimator: Any, method: str) -> bool:
     return hasattr(type(estimator), method) or hasattr(estimator, method)
 
 
+def _method(wrapper: Any) -> str:
+    """The method of a classifier that will be asked."""
+    if wrapper.response_method != "auto":
+        return str(wrapper.response_method)
+    methods = ("predict_proba", "decision_function")
+    return next((name for name in methods if _has(wrapper.estimator, name)), "predict")
+
+
 def _check_scoring(wrapper: Any, y: NDArray[Any], kind: str | None) -> None:
     """Refuse a score that is none of such a target, or of such a response."""
     scoring = wrapper.scoring
@@ -123,11 +130,7 @@ def _check_scoring(wrapper: Any, y: NDArray[Any], kind: str | None) -> None:
             "The 'scoring' parameter must be None unless the target is one class a row. "
             f"Got {scoring!r} instead."
         )
-    methods = ("predict_proba", "decision_function", "predict")
-    method = next((name for name in methods if _has(wrapper.estimator, name)), "predict")
-    if wrapper.response_method != "auto":
-        method = wrapper.response_method
-    checked_scoring(scoring, method, classes=True)
+    checked_scoring(scoring, _method(wrapper), classes=True)
 
 
 def _check_classes(wrapper: Any, y: NDArray[Any]) -> None:

@@ -303,7 +303,12 @@ def _outputs_are_classes(
         return False  # a chain's answer is for the second class of each target
     if width == 1:
         return len(seen[0]) in (1, 2)
-    return width == len(seen[0]) and not _is_multilabel(estimator, method, X, answer)
+    if width != len(seen[0]) or _is_multilabel(estimator, method, X, answer):
+        return False
+    # Three classes have as many pairs: decisions between those do not show the class predicted.
+    shown = seen[0][_columns(answer).argmax(axis=1)]
+    may_be_pairs = width == 3 and method == "decision_function" and hasattr(estimator, "predict")
+    return not may_be_pairs or bool(np.mean(shown == _arrays(estimator.predict(X))) > 0.9)
 
 
 def _width(answer: NDArray[Any]) -> int:

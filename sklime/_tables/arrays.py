@@ -91,7 +91,8 @@ class Sparse:
     kind = "sparse"
 
     def __init__(self, X: Any) -> None:
-        self._native = X
+        # Drawn cells are on all diagonals: CSR, as scikit-learn makes of DIA itself.
+        self._native = X.tocsr() if X.format == "dia" else X
         self._csc = X.tocsc()
         if not self._csc.has_canonical_format:
             self._csc = self._csc.copy()

@@ -185,7 +185,8 @@ class PandasFrame(Frame):
 def _plain(column: nw.Series[Any]) -> Any:
     """A column as an array from which it can be made again, or as it is."""
     dtype = column.dtype
-    if (dtype.is_numeric() or dtype == nw.Boolean) and column.null_count() == 0:
+    known = dtype.is_numeric() and dtype not in (nw.Int128, nw.UInt128)  # none of NumPy's
+    if (known or dtype == nw.Boolean) and column.null_count() == 0:
         array = column.to_numpy()
         if str(dtype).lower().startswith(array.dtype.name):
             return array

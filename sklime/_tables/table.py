@@ -143,8 +143,8 @@ class Table:
         -------
         X : array, sparse matrix or dataframe of shape (m, n_columns)
             Container, dtypes, categories, names, memory order and sparse format are those of
-            this table. A list becomes an array. The index of a pandas frame is drawn with the
-            cells, as one more column; a RangeIndex is a fresh one.
+            this table. A list becomes an array, DIA becomes CSR. The index of a pandas frame is
+            drawn with the cells, as one more column; a RangeIndex is a fresh one.
         """
         return self._store.gather(rows)
 

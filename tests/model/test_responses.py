@@ -2,6 +2,7 @@
 
 import itertools
 import warnings
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -482,3 +483,18 @@ def test_what_cannot_be_asked_is_told_in_one_sentence():
 
     with pytest.raises(ValueError, match=r"Index labels are drawn with the cells, and repeat: ca"):
         importances(joins_itself, frame)
+
+
+@pytest.mark.parametrize("n_classes", [3, 4])
+def test_decisions_between_pairs_are_not_taken_for_classes(n_classes):
+    # three classes have three pairs
+    X = np.random.default_rng(0).normal(size=(80, 3))
+    y = np.digitize(X[:, 0] + X[:, 1], np.linspace(-1, 1, n_classes - 1))
+    pairs = SVC(decision_function_shape="ovo").fit(X, y)
+    params = {"num_samples": 64, "random_state": 0}
+    ours = lime_importance(pairs, X, **params)
+    assert ours.explanations.classes is None
+    theirs = lime_importance(partial(SVC.decision_function, pairs), X, **params)
+    assert_array_equal(ours.importances_mean, theirs.importances_mean)
+    each = SVC(decision_function_shape="ovr").fit(X, y)
+    assert lime_importance(each, X, **params).explanations.classes.tolist() == [*range(n_classes)]
