@@ -32,7 +32,8 @@ def make_parser() -> ArgumentParser:
     parser.add_argument("--version", action="version", version=f"sklime {__version__}")
 
     def add(name: str, metavar: str | None, text: str, **options: Any) -> None:
-        parser.add_argument(f"--{name}", metavar=metavar, help=text, **options)
+        options |= {} if metavar is None else {"metavar": metavar}
+        parser.add_argument(f"--{name}", help=text, **options)
 
     several: dict[str, Any] = {"action": "append", "default": []}
     add("target", "COLUMN", "column to predict (default: the last one)")
@@ -70,13 +71,18 @@ def make_parser() -> ArgumentParser:
     add("output", "CSV", "write the importances of all columns", type=Path)
     add("plot", "PNG", "draw the importances (or .pdf, .svg)", type=Path)
     add("report", "HTML", "write a page with ranking, plots and settings", type=Path)
-    add("values", None, "see LimeImportanceWrapper", choices=["contributions", "weights"])
+    see = "see LimeImportanceWrapper"
+    add("values", None, see, choices=["contributions", "weights"])
     add(
         "kernel-width",
         "W",
         "how far a neighbourhood reaches; 'lime' is lime's own width",
         type=_width,
     )
+    add("engine", None, see, choices=["pooled", "local", "lime"])
+    add("discretizer", None, see, choices=["quartile", "decile", "entropy"])
+    conditional = "redraw each column given the others, by itself (slow; kernel width 0)"
+    add("conditional", None, conditional, action="store_true")
     add("random-state", "N", "default: %(default)s", type=_integer(0), default=0)
     return parser
 
@@ -98,6 +104,6 @@ def _width(text: str) -> float | str:
         number = inf if text == "lime" else float(text)
     except ValueError:
         number = nan
-    if text != "lime" and not 0 < number < inf:
-        raise ArgumentTypeError(f"must be 'lime' or a number above 0. Got {text!r}.")
+    if text != "lime" and not 0 <= number < inf:
+        raise ArgumentTypeError(f"must be 'lime' or a number of 0 or more. Got {text!r}.")
     return text if text == "lime" else number

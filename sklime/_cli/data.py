@@ -42,8 +42,8 @@ class Rank(NamedTuple):
     mark: str
 
     @classmethod
-    def all(cls, wrapper: Any, names: list[str]) -> list["Rank"]:
-        """All columns of a fitted wrapper, the most important one first.
+    def all(cls, wrapper: Any, names: list[str], unit: float = 1) -> list["Rank"]:
+        """All columns of a fitted wrapper, the most important one first, in a given unit.
 
         By its p-value a column that helps the score is to be kept; an importance whose interval
         holds 0 is not told from it.
@@ -55,8 +55,9 @@ class Rank(NamedTuple):
         else:
             values, told = found.gains, found.confidences >= KEEP
             marks = np.where(told, "keep", "")
-        columns = [values, found.importances_sem, *found.confint().T, told, marks]
-        lines = list(zip(names, *(each.tolist() for each in columns), strict=True))
+        numbers = np.array([values, found.importances_sem, *found.confint().T]) / unit
+        columns = [*numbers.tolist(), told.tolist(), marks.tolist()]
+        lines = list(zip(names, *columns, strict=True))
         order = np.argsort(-values, kind="stable")
         return [cls(rank, *lines[j]) for rank, j in enumerate(order, start=1)]
 

@@ -313,9 +313,9 @@ def _prepare(frame: Any, mark: str, keep: Sequence[str], notes: list[str]) -> tu
 
 def _index(name: str, numbers: Any) -> str:
     """What numbers look like that count the rows or, by their name, only tell them apart."""
-    if len(numbers) < _FEW or not numbers.is_unique or (numbers % 1 != 0).any():
+    if len(numbers) < _FEW or (numbers % 1 != 0).any():
         return ""
     offset = numbers - numbers.index
     if offset.iloc[0] in (0, 1) and (offset == offset.iloc[0]).all():
         return "looks like an index"
-    return "looks like an id" if _ID.search(name) else ""
+    return "looks like an id" if _ID.search(name) and 2 * numbers.nunique() > len(numbers) else ""

@@ -3,6 +3,7 @@
 import csv
 import os
 import platform
+import re
 import sys
 import warnings
 from argparse import Namespace
@@ -68,10 +69,13 @@ def _run(args: Namespace) -> None:
         with threadpool_limits(1 if data.X.size < _SMALL else None):
             wrapper = _explain(args, data, held_out)
             progress("scoring on held-out rows")
-            ranking = Rank.all(wrapper, data.columns)
+            # A squared error says more as a share of the target's variance.
+            share = args.cv and not data.classes and args.scoring in (None, "auto")
+            ranking = Rank.all(wrapper, data.columns, np.var(data.y) if share else 1)
             order = [data.columns.index(line.column) for line in ranking]
             scores, notes = held_out.judge(wrapper.estimator, order)
-            notes |= _meaning(wrapper, data, ranking[: args.top or SHOWN])
+            score = "R²" if share else wrapper.explanations_.response
+            notes |= _meaning(wrapper, data, ranking[: args.top or SHOWN], score)
             lines = held_out.compare(wrapper, scores, args.top) if args.cv else []
             progress("")
             value, shown = "gain" if args.cv else "importance", args.top or SHOWN
@@ -167,7 +171,10 @@ def _explain(args: Namespace, data: Dataset, held_out: HeldOut) -> LimeImportanc
     """The model, fitted to all rows and explained; of a score, on the rows that are held out."""
     seed = args.random_state
     model = make_estimator(args.estimator, data.X, classify=bool(data.classes), seed=seed)
-    chosen = {"kernel_width": args.kernel_width, "values": args.values}
+    names = ("kernel_width", "values", "engine", "discretizer")
+    chosen = {name: getattr(args, name) for name in names}
+    if args.conditional:
+        chosen |= {"kernel_width": 0, "conditional": True}
     chosen = {name: value for name, value in chosen.items() if value is not None}
     n_rows, n_columns = data.X.shape
     progress(f"fitting and explaining {args.estimator}: {n_rows:,} rows, {n_columns:,} columns")
@@ -177,24 +184,23 @@ def _explain(args: Namespace, data: Dataset, held_out: HeldOut) -> LimeImportanc
 
 
 def _meaning(
-    wrapper: LimeImportanceWrapper, data: Dataset, ranking: Sequence[Rank]
+    wrapper: LimeImportanceWrapper, data: Dataset, ranking: Sequence[Rank], score: str
 ) -> dict[str, str]:
     """What the numbers and marks mean."""
-    explanations, likely = wrapper.explanations_, hasattr(wrapper, "predict_proba")
-    n_rows = f"{len(explanations):,}"
+    explanations, n_rows = wrapper.explanations_, f"{len(wrapper.explanations_):,}"
     if wrapper.scoring is not None:
-        auto = "neg_brier_score" if likely else "accuracy"
-        auto = auto if data.classes else "neg_mean_squared_error"
-        score = auto if wrapper.scoring == "auto" else wrapper.scoring
+        kept = "helps, and not by chance; about a tenth of these columns may be useless, more "
+        kept += "where they are correlated with useful ones (--conditional tells)"
+        if wrapper.conditional:
+            kept = "tells what no other column does; columns that say the same hide each other"
         return {
             "Gain": f"what {score} loses on average where the column is redrawn, on {n_rows} "
             "held-out rows, each explained by a model that has not seen it",
-            "keep": "helps, and not by chance; about a tenth of these columns may be useless, more "
-            "where they are correlated with useful ones",
+            "keep": kept,
         }
     unit = f"units of {data.target}"
     if data.classes:
-        unit = "probability" if likely else "the decision function"
+        unit = "the decision function" if score == "decision_function" else "probability"
     what = f"mean size of {n_rows} rows' LIME {explanations.values}, in {unit}"
     notes = {"Importance": what}
     if not all(line.told for line in ranking):
@@ -235,6 +241,7 @@ Versions: {", ".join(versions)}.""".strip().split("\n\n")
 
 
 def _texts(caught: Sequence[warnings.WarningMessage]) -> list[str]:
-    """Each warning once, on one line, without advice for programs."""
+    """Each warning once, on one line, with parameters as options and no advice for programs."""
     texts = (one_line(str(each.message)).partition(" SelectFromModel")[0] for each in caught)
-    return list(dict.fromkeys(texts))
+    options = (re.sub(r"(\w+)='?(\w+)'?", r"--\1 \2", text) for text in texts)
+    return list(dict.fromkeys(text.replace("--kernel_width", "--kernel-width") for text in options))

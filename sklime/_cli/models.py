@@ -55,7 +55,7 @@ def make_estimator(name: str, X: Any, *, classify: bool, seed: int) -> Pipeline:
     model, n_rows = ESTIMATORS[name][not classify](seed), len(X)
     # Leaves of 20 rows tell nothing of a few, and those have few neighbours, fewer in a fold.
     if name == "hist_gradient_boosting":
-        model.set_params(min_samples_leaf=min(20, max(1, n_rows // 8)))
+        model.set_params(min_samples_leaf=min(20, max(1, n_rows // 6)))
     elif name == "knn":
         getattr(model, "regressor", model).set_params(n_neighbors=min(5, max(1, n_rows // 4)))
     return around(model, X)

@@ -41,6 +41,7 @@ th, td {{padding: 2px 12px 2px 0; text-align: left; overflow-wrap: anywhere}}
 thead th {{border-bottom: 1px solid; white-space: nowrap}}
 .facts th {{font-weight: normal; width: 7rem; opacity: .75; vertical-align: top}}
 .number {{text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums}}
+.mark {{white-space: nowrap}}
 .track {{width: 30%}}
 .bar {{background: #0072B2; height: 12px; min-width: 1px}}
 .unsure {{opacity: .65; font-style: italic}}
@@ -110,7 +111,9 @@ def _ranking(lines: Sequence[Rank], value: str, first: Rank) -> str:
     rows = ["<thead><tr>", *(f'<th scope="col">{text}</th>' for text in titles), "</tr></thead>"]
     for line in lines:
         cells = _cell(line.rank) + _cell(line.column)
-        cells += "".join(_cell(text, "number") for text in line.texts(digits)) + _cell(line.mark)
+        cells += "".join(_cell(text, "number") for text in line.texts(digits)) + _cell(
+            line.mark, "mark"
+        )
         bar = f'<div class="bar" style="width: {max(line.value, 0) / largest:.1%}"></div>'
         kind = "told" if line.told else "unsure"
         rows.append(f'<tr class="{kind}">{cells}<td class="track">{bar}</td></tr>')
@@ -135,7 +138,7 @@ def _pictures(
     for row in explanations.pick(min(_N_ROWS, len(explanations))):
         label = names[predictions[row].argmax()] if several else None
         options = {"kind": "row", "row": row, "label": label, "max_features": _IN_ROW}
-        yield "Example rows", options
+        yield "Example rows (the first below the names is 1)", options
 
 
 def _svg(explanations: Explanations, options: Mapping[str, Any]) -> str:

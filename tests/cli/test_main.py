@@ -324,8 +324,8 @@ def test_large_file_is_named_while_it_is_read(files, capsys, monkeypatch):
 @pytest.mark.filterwarnings("default")
 def test_warnings_are_lines_said_once(tmp_path, capsys):
     path = tmp_path / "few.csv"
-    pd.DataFrame({"x": range(12), "y": ["a", "b"] * 6}).to_csv(path, index=False)
-    assert main([str(path)]) == 0  # gradient boosting learns nothing from 12 rows
+    pd.DataFrame({"x": [0.5] * 11 + [1.5], "y": ["a", "b"] * 6}).to_csv(path, index=False)
+    assert main([str(path)]) == 0  # a leaf of one row is not made
     captured = capsys.readouterr()
     assert re.search(r"\n   1  x +0\.0000  0\.0000 to 0\.0000  \?\n", captured.out)
     assert "Fit " not in captured.out
@@ -333,6 +333,17 @@ def test_warnings_are_lines_said_once(tmp_path, capsys):
     assert len(lines) == len(set(lines)) >= 1
     assert all(line.startswith("sklime: warning: ") for line in lines)
     assert "All importances are 0" in captured.err
+
+
+@pytest.mark.filterwarnings("default")
+def test_warnings_name_options_of_the_command_line(tmp_path, capsys):
+    x = np.random.default_rng(0).normal(size=(300, 3))
+    frame = pd.DataFrame(x, columns=list("abc")).assign(y=np.sin(20 * x[:, 0]))
+    frame.to_csv(tmp_path / "t.csv", index=False)
+    main([str(tmp_path / "t.csv")])
+    printed = capsys.readouterr().err
+    assert "--discretizer decile" in printed
+    assert "=" not in printed
 
 
 class _Page(HTMLParser):
@@ -377,13 +388,34 @@ def test_report_is_one_escaped_page(name, files, tmp_path, capsys):
         assert low <= float(line["gain"]) <= high
     assert "and 3 more" in text
     captions = {"label": "Rows", "kind": "Importances for each output"}
-    for caption in (captions[name], "What the first columns add", "Example rows"):
+    for caption in (
+        captions[name],
+        "What the first columns add",
+        "Example rows (the first below the names is 1)",
+    ):
         assert caption in page.texts
     assert capsys.readouterr().out.split("\n\n")[-1].rstrip() in text  # the scores
     for wanted in (f"LIME importances of {argv[0].name}", "random state", sklime.__version__):
         assert wanted in text
     widths = [value for key, value in page.attributes if key == "style" and "%" in value]
     assert widths[0] == "width: 100.0%"
+
+
+def test_rows_of_the_report_are_numbered_as_in_the_file(tmp_path):
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({"x": rng.normal(size=90).round(3), "y": rng.normal(size=90)})
+    frame.loc[rng.random(90) < 0.3, "y"] = np.nan  # rows that are left out
+    frame.to_csv(tmp_path / "t.csv", index=False)
+    report = tmp_path / "page.html"
+    argv = [str(tmp_path / "t.csv"), "--rows", "40", "--estimator", "linear"]
+    assert main([*argv, "--report", str(report)]) == 0
+    page = _Page(report.read_text(encoding="utf-8"))
+    titles = [text.strip() for text in page.texts if re.match(r"\s*Row \d", text)]
+    assert len(titles) == 3
+    cells = [text.strip() for text in page.texts if re.match(r"\s*x = ", text)]
+    for title, cell in zip(titles, cells, strict=True):
+        x = frame["x"].iloc[int(re.findall(r"\d+", title)[0]) - 1]
+        assert float(cell.partition("= ")[2].replace("\N{MINUS SIGN}", "-")) == pytest.approx(x)
 
 
 def test_importances_not_told_from_0_are_marked(tmp_path, capsys):
@@ -408,7 +440,9 @@ def test_report_has_the_warnings_and_no_package_that_is_missing(tmp_path, monkey
         raise PackageNotFoundError
 
     monkeypatch.setattr("sklime._cli.main.version", version)
-    pd.DataFrame({"x": range(12), "y": ["a", "b"] * 6}).to_csv(tmp_path / "few.csv", index=False)
+    pd.DataFrame({"x": [0.5] * 11 + [1.5], "y": ["a", "b"] * 6}).to_csv(
+        tmp_path / "few.csv", index=False
+    )
     report = tmp_path / "report.html"
     main([str(tmp_path / "few.csv"), "--report", str(report)])
     page = report.read_text(encoding="utf-8")
@@ -451,10 +485,13 @@ def test_plot_is_written_in_the_format_of_its_name(suffix, start, tmp_path, file
             "argument --random-state: must be an integer of 0 or more",
         ),
         (
-            ["--kernel-width=0"],
-            "argument --kernel-width: must be 'lime' or a number above 0. Got",
+            ["--kernel-width=-1"],
+            "argument --kernel-width: must be 'lime' or a number of 0 or more. Got",
         ),
-        (["--kernel-width", "x"], "argument --kernel-width: must be 'lime' or a number above 0."),
+        (
+            ["--kernel-width", "x"],
+            "argument --kernel-width: must be 'lime' or a number of 0 or more.",
+        ),
         (["--values", "x"], "argument --values: invalid choice: 'x'"),
         (["--rows", "1"], "argument --rows: must be an integer of 2 or more. Got '1'."),
         (["--target", "x"], "--target, --task, --drop and --keep are for a FILE"),
