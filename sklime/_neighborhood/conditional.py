@@ -23,8 +23,8 @@ class Conditional:
     A column of numbers, or of two levels, is predicted from all others, and a row draws among the
     training rows whose predictions are nearest to its own: predictive mean matching [1]_. The
     prediction is linear in normal scores, all columns at once from one inverse covariance [2]_, and
-    a tree of what that leaves. A row's other columns of several levels are drawn in the leaf of one
-    such tree [3]_. So a cell is always one of the table's, of whatever kind.
+    a tree of what that leaves, if there is more than chance. A column of several levels is drawn in
+    the row's leaf of such a tree [3]_. So a cell is always one of the table's, of whatever kind.
 
     Parameters
     ----------
@@ -80,10 +80,13 @@ class _Column:
         self.own = own
         self.tree: ExtraTreeRegressor | None = None
         others = self._others(scores)
-        if others.shape[1] and width:
-            # Cuts at random fit less of what is chance than the best ones, in a tenth of the time.
-            self.tree = ExtraTreeRegressor(min_samples_leaf=N_DONORS, random_state=0)
-            self.tree.fit(others, rest)
+        # Cuts at random fit less of what is chance than the best ones, in a tenth of the time.
+        tree = ExtraTreeRegressor(min_samples_leaf=N_DONORS, random_state=0)
+        # A tree that half of the rows do not confirm for the other half is chance.
+        halves = (others[::2], rest[::2]), (others[1::2], rest[1::2])
+        enough = width and others.shape[1] and len(scores) >= 4 * N_DONORS
+        if enough and tree.fit(*halves[0]).score(*halves[1]) > 0:
+            self.tree = tree.fit(others, rest)
         like = self._like(scores)
         self.order = np.argsort(like, kind="stable")
         self.sorted = like[self.order]
@@ -93,12 +96,12 @@ class _Column:
 
     def _like(self, scores: Floats) -> Floats:
         """The prediction for each row, or its leaf."""
+        linear = np.zeros(len(scores)) if self.slope is None else scores @ self.slope
         if self.tree is None:
-            return np.zeros(len(scores))
+            return linear
         others = self._others(scores)
-        if self.slope is None:
-            return self.tree.apply(others).astype(np.float64)
-        return scores @ self.slope + self.tree.predict(others)
+        own = self.tree.apply(others) if self.slope is None else self.tree.predict(others)
+        return linear + own
 
     def places(self, scores: Floats) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
         """First place and the place after the last that each row draws from."""

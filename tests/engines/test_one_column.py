@@ -361,6 +361,16 @@ def test_a_fold_has_levels_and_rows_of_its_own():
     assert len(wrapper.explain(X[:3], y[:3])) == 3
 
 
+@pytest.mark.parametrize("n", [2, 3, 50])
+def test_few_rows_and_a_single_column_are_redrawn_given_the_others(n):
+    X = np.random.default_rng(0).standard_normal((n, 2))
+    settings = {"kernel_width": 0, "conditional": True, "random_state": 0}
+    for table in (X, X[:, :1]):
+        found = lime_importance(lambda X: X[:, 0], table, **settings)
+        exact = np.abs(X[:, 0] - X[:, 0].mean()).mean()
+        assert 0.3 * exact < found.importances_mean[0] < 2 * exact
+
+
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
