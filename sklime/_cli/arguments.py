@@ -71,6 +71,13 @@ def make_parser() -> ArgumentParser:
     add("output", "CSV", "write the importances of all columns", type=Path)
     add("plot", "PNG", "draw the importances (or .pdf, .svg)", type=Path)
     add("report", "HTML", "write a page with ranking, plots and settings", type=Path)
+    _add_method(add)
+    add("random-state", "N", "default: %(default)s", type=_integer(0), default=0)
+    return parser
+
+
+def _add_method(add: Callable[..., None]) -> None:
+    """Options that go to the wrapper as they are."""
     see = "see LimeImportanceWrapper"
     add("values", None, see, choices=["contributions", "weights"])
     add(
@@ -83,8 +90,6 @@ def make_parser() -> ArgumentParser:
     add("discretizer", None, see, choices=["quartile", "decile", "entropy"])
     conditional = "redraw each column given the others, by itself (slow; kernel width 0)"
     add("conditional", None, conditional, action="store_true")
-    add("random-state", "N", "default: %(default)s", type=_integer(0), default=0)
-    return parser
 
 
 def _integer(least: int) -> Callable[[str], int]:
