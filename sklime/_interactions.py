@@ -9,7 +9,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import t as student_t
 from sklearn.utils import Bunch
 
 from ._anova.effects import Effects, interaction_strength, interaction_table, variance_split
@@ -167,15 +166,14 @@ class Interactions:
         parts = np.array([effects.unit * effects.main[:, own, k] for effects in self.effects])
         n_models, n_replicates, _ = parts.shape
         means, dof = parts.mean(axis=(0, 1)), n_models * (n_replicates - 1)
+        sem = np.full(len(means), np.inf)
         if dof:
-            errors = parts.var(axis=1, ddof=1).sum(axis=0) / n_replicates
-            sem, reach = np.sqrt(errors) / n_models, student_t.ppf(0.975, dof)
-        else:
-            sem, reach = np.full(len(means), np.inf), 1.0
+            sem = np.sqrt(parts.var(axis=1, ddof=1).sum(axis=0) / n_replicates) / n_models
+        estimate = Estimate(means, sem, np.full(len(means), dof or 1), signed=True)
         return Bunch(
             effects=means,
             sem=sem,
-            intervals=np.column_stack([means - reach * sem, means + reach * sem]),
+            intervals=estimate.confint(),
             frequencies=self.bins.probabilities[own],
             bins=self.bins.labels(j),
         )

@@ -1,9 +1,8 @@
 """From a matrix of weights to one importance for each column.
 
-Every aggregation is a pure function ``f(weights, sample_weight=None) -> importances`` of a signed
-weight matrix of shape (n_explained, n_features); ``AGGREGATIONS`` names them. Two of them take one
-keyword more: ``homogeneity`` (row_classes) and ``frequency`` (num_features). In all of them a row
-of weight 2 counts as the row twice, and a row of weight 0 as absent.
+Every aggregation is a pure function ``f(weights, sample_weight=None) -> importances`` of signed
+weights (n_explained, n_features); ``AGGREGATIONS`` names them. A row of weight 2 counts as the row
+twice, and a row of weight 0 as absent.
 """
 
 from collections.abc import Callable
@@ -11,6 +10,7 @@ from functools import partial
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.special import entr
 
 Array = NDArray[np.float64]
 Aggregation = Callable[..., Array]
@@ -36,7 +36,13 @@ def rms(weights: Array, sample_weight: ArrayLike | None = None) -> Array:
 
 def median_abs(weights: Array, sample_weight: ArrayLike | None = None) -> Array:
     r"""Return :math:`\mathrm{median}_i |W_{ij}|`: what a typical row shows, whatever a few do."""
-    return _weighted_median(np.abs(weights), row_weights_of(len(weights), sample_weight))
+    sizes, by = np.abs(weights), row_weights_of(len(weights), sample_weight)
+    # The middle of the two where half of the weight lies on either side.
+    low, high = (
+        sign * np.quantile(sign * sizes, 0.5, axis=0, method="inverted_cdf", weights=by)
+        for sign in (1, -1)
+    )
+    return np.asarray((low + high) / 2)
 
 
 def max_abs(weights: Array, sample_weight: ArrayLike | None = None) -> Array:
@@ -66,9 +72,8 @@ def splime(weights: Array, sample_weight: ArrayLike | None = None) -> Array:
 def normlime(weights: Array, sample_weight: ArrayLike | None = None) -> Array:
     r"""Return :math:`\frac{1}{n} \sum_i W_{ij}^2 / \sum_k |W_{ik}|`.
 
-    Each weight counts by its share of its row (Ahern et al., 2019, "NormLIME"). The paper
-    averages over the explanations that hold the column; in a table they all do. A row without
-    any weight adds 0.
+    Each weight counts by its share of its row (Ahern et al., 2019, "NormLIME"); a row without any
+    weight adds 0.
     """
     return _row_mean(normalized_squares(weights), sample_weight)
 
@@ -99,7 +104,10 @@ def frequency(
     Weights count by size; those tied with the last one count too, and zeros never do. None takes
     half of the columns (at least one), as scikit-learn's RFE.
     """
-    return _row_mean(_among_largest(weights, num_features), sample_weight)
+    sizes, n_features = np.abs(weights), weights.shape[1]
+    length = max(1, n_features // 2) if num_features is None else min(num_features, n_features)
+    smallest = np.partition(sizes, n_features - length, axis=1)[:, [n_features - length]]
+    return _row_mean(((sizes >= smallest) & (sizes > 0)).astype(float), sample_weight)
 
 
 AGGREGATIONS: dict[str, Aggregation] = {
@@ -125,11 +133,7 @@ def resolve(
     row_classes: ArrayLike | None = None,
     num_features: int | None = None,
 ) -> Aggregation:
-    """Return the aggregation as a function of (weights, sample_weight) alone.
-
-    A callable f(weights) is given the rows of weight above 0; where those weights differ it is
-    called as f(weights, sample_weight=...).
-    """
+    """Return the aggregation as a function of (weights, sample_weight) alone."""
     if not isinstance(aggregation, str):
         return partial(_call, aggregation)
     if aggregation == "homogeneity":
@@ -152,15 +156,11 @@ def direction(weights: Array, sample_weight: ArrayLike | None = None) -> tuple[A
 
 
 def submodular_pick(weights: Array, n: int) -> NDArray[np.intp]:
-    r"""Return the positions of `n` rows that cover the important columns, chosen greedily.
+    """Return the positions of `n` rows that cover the important columns, chosen greedily.
 
-    Maximises :math:`\sum_j 1[\text{some picked row has } W_{ij} \ne 0] \sqrt{\sum_i |W_{ij}|}`,
-    which greedy choice reaches to 1 - 1/e (Ribeiro, Singh & Guestrin, 2016, algorithm 2). Of rows
-    that add equally much, the one with the larger weights is picked.
+    See :meth:`Explanations.pick`.
     """
-    importance = splime(weights)
-    shows = weights != 0
-    size = np.abs(weights).sum(axis=1)
+    importance, shows, size = splime(weights), weights != 0, np.abs(weights).sum(axis=1)
     covered = np.zeros(weights.shape[1], dtype=bool)
     left = np.arange(len(weights))
     picked = []
@@ -174,7 +174,7 @@ def submodular_pick(weights: Array, n: int) -> NDArray[np.intp]:
 
 
 def _call(function: Aggregation, weights: Array, sample_weight: ArrayLike | None = None) -> Array:
-    """Call a user's function of a weight matrix; rows of weight 0 are absent."""
+    """Call a user's f(weights), or f(weights, sample_weight=...) of rows that count unlike."""
     row_weights = row_weights_of(len(weights), sample_weight)
     present = row_weights > 0
     if np.ptp(row_weights[present]) == 0:
@@ -204,18 +204,6 @@ def row_sum(terms: Array, sample_weight: ArrayLike | None) -> Array:
     return np.tensordot(row_weights_of(len(terms), sample_weight), terms, 1)
 
 
-def _weighted_median(values: Array, row_weights: Array) -> Array:
-    """Median over rows; where half of the weight lies on either side, the middle of the two."""
-    order = np.argsort(values, axis=0)
-    ordered = np.take_along_axis(values, order, axis=0)
-    cumulated = np.cumsum(row_weights[order], axis=0)
-    half = cumulated[-1] / 2
-    low = np.argmax(cumulated >= half * (1 - 1e-12), axis=0)  # equal up to rounding
-    high = np.argmax(cumulated > half * (1 + 1e-12), axis=0)
-    columns = np.arange(values.shape[1])
-    return np.asarray((ordered[low, columns] + ordered[high, columns]) / 2)
-
-
 def normalized_squares(weights: Array) -> Array:
     return divide(np.square(weights), np.abs(weights).sum(axis=1, keepdims=True))
 
@@ -225,19 +213,11 @@ def divide(values: Array, sizes: Array) -> Array:
     return np.divide(values, sizes, out=np.zeros_like(values), where=sizes > 0)
 
 
-def _among_largest(weights: Array, num_features: int | None) -> Array:
-    sizes = np.abs(weights)
-    n_features = sizes.shape[1]
-    length = max(1, n_features // 2) if num_features is None else min(num_features, n_features)
-    smallest = np.partition(sizes, n_features - length, axis=1)[:, [n_features - length]]
-    return ((sizes >= smallest) & (sizes > 0)).astype(float)
-
-
 def _homogeneity_factor(roots: Array) -> Array:
     """From roots (n_classes, n_features) to 1 for the lowest entropy, 0 for the highest."""
     sums = roots.sum(axis=0)
     shares = np.divide(roots, sums, out=np.ones_like(roots), where=sums > 0)
-    entropies = -(shares * np.log(shares, out=np.zeros_like(shares), where=shares > 0)).sum(axis=0)
+    entropies = entr(shares).sum(axis=0)
     known = entropies[sums > 0]
     if not known.size or np.ptp(known) <= 1e-12:  # equal up to rounding
         return np.ones_like(sums)

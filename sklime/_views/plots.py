@@ -79,29 +79,21 @@ def bars(
     """Bars (n,) with their numbers beside them and their intervals (n, 2), empty if `faint`."""
     colors = np.where(values < 0, _VERMILLION, _BLUE)
     faces = np.where(np.zeros(len(values), bool) if faint is None else faint, "none", colors)
-    places = np.arange(len(values))
-    ax.barh(
-        places, values, left=starts, color=faces.tolist(), edgecolor=colors.tolist(), height=0.7
+    errors = None
+    if intervals is not None and np.isfinite(intervals).all():
+        errors = np.abs(intervals.T - values)
+    drawn = ax.barh(
+        range(len(values)),
+        values,
+        left=starts,
+        height=0.7,
+        color=faces.tolist(),
+        edgecolor=colors.tolist(),
+        xerr=errors,
+        error_kw={"ecolor": text_color(), "capsize": 2.5},
     )
-    ends = np.column_stack([values + starts, np.broadcast_to(starts, values.shape)])
-    if intervals is not None:
-        known = np.asarray(np.isfinite(intervals).all(axis=1))
-        middle = np.clip(values, *intervals.T)[known]
-        reach = np.abs(intervals[known].T - middle)
-        color = text_color()
-        ax.errorbar(middle, places[known], xerr=reach, fmt="none", ecolor=color, capsize=2.5)
-        ends = np.column_stack([ends, np.where(known[:, None], intervals, 0)])
-    for place, number, value, end in zip(places, texts(values, signed), values, ends, strict=True):
-        left = value < 0
-        ax.annotate(
-            number,
-            (end.min() if left else end.max(), place),
-            (-4 if left else 4, 0),
-            textcoords="offset points",
-            ha="right" if left else "left",
-            va="center",
-            fontsize="small",
-        )
+    ax.bar_label(drawn, texts(values, signed), padding=4, fontsize="small")
+    ends = np.append(values + starts, starts)
     number_axis(ax, ends, len(values))
     make_room(ax)
 
