@@ -16,7 +16,7 @@ from ._neighborhood.bins import Bins
 from ._statistics.estimates import Values
 from ._tables.packing import packed, unpacked
 from ._tables.table import Table, stacked
-from ._views.exports import to_frame, to_lime, to_shap
+from ._views.exports import Exports
 
 Floats = NDArray[np.float64]
 
@@ -24,7 +24,7 @@ _ALONE = np.ones(1)  # what the only output counts
 
 
 @dataclass(eq=False, repr=False, kw_only=True)
-class Rows:
+class Rows(Exports):
     """Explained rows, see :class:`Explanations`."""
 
     replicates: Floats
@@ -199,63 +199,6 @@ class Rows:
         columns of all kinds.
         """
         return self.weights * self._outside()[..., None]
-
-    def to_frame(self) -> Any:
-        """The weights, contributions or gains as a tidy table, named for what they are.
-
-        Returns
-        -------
-        frame : dataframe
-            A line for each row, column and output, of the library of the rows explained; pandas
-            for arrays.
-        """
-        return to_frame(self)
-
-    def to_shap(self, *, label: Any = None) -> Any:
-        """The weights as a `shap.Explanation`, which shap's plots take.
-
-        Parameters
-        ----------
-        label : class value or output, default=None
-            One output. None is the second class of a binary classifier, else all outputs.
-
-        Returns
-        -------
-        explanation : shap.Explanation
-            Values, base values, data and names.
-
-        Raises
-        ------
-        ImportError
-            If shap is not installed.
-        ValueError
-            If the model has no such output.
-        """
-        return to_shap(self, label=label)
-
-    def to_lime(self, i: int, *, label: Any = None) -> Any:
-        """The explanation of the i-th row explained as a `lime.explanation.Explanation`.
-
-        Parameters
-        ----------
-        i : int
-            Position among the rows explained.
-        label : class value or output, default=None
-            One output; a regressor with several needs it. None is every class.
-
-        Returns
-        -------
-        explanation : lime.explanation.Explanation
-            With lime's as_list, as_html and as_pyplot_figure.
-
-        Raises
-        ------
-        IndexError
-            If there is no row `i`.
-        ValueError
-            If the model has no such output, or several and none is named.
-        """
-        return to_lime(self, i, label=label)
 
     @property
     def _outputs(self) -> list[Any]:

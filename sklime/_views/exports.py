@@ -91,27 +91,146 @@ def row_names(explained: Any) -> NDArray[Any]:
     return explained.sample_indices if index is None else np.asarray(index)
 
 
-def to_frame(explained: Any) -> Any:
-    """Return the attributions as a tidy dataframe, see :meth:`Explanations.to_frame`.
+class Exports:
+    """Explanations as a table, and as objects of shap and lime."""
 
-    The values of a table of numbers are numbers; of a mixed one they are objects in pandas, text
-    elsewhere.
-    """
-    attributions, outputs = explained.attributions, np.array(explained._outputs)
-    n, d, n_outputs = attributions.shape
-    backend = dataframe_library(explained.data)
-    values = _cells(explained.data)
-    if values.dtype == object and not backend.is_pandas_like():
-        values = np.array([[None if v is None else str(v) for v in row] for row in values], object)
-    classes = explained.classes is not None and explained.coefficients is None
-    columns = {
-        "row": np.repeat(row_names(explained), d * n_outputs),
-        "column": np.tile(np.repeat(explained.feature_names, n_outputs), n),
-        "class" if classes else "output": np.tile(outputs, n * d),
-        "value": np.repeat(values.ravel(), n_outputs),
-        noun(explained): attributions.ravel(),
-    }
-    return nw.from_dict(columns, backend=backend).to_native()
+    def to_frame(self: Any) -> Any:
+        """The weights, contributions or gains as a tidy table, named for what they are.
+
+        Returns
+        -------
+        frame : dataframe
+            A line for each row, column and output, of the library of the rows explained; pandas
+            for arrays. Values of a table of several types are objects in pandas, text elsewhere.
+        """
+        attributions, outputs = self.attributions, np.array(self._outputs)
+        n, d, n_outputs = attributions.shape
+        backend = dataframe_library(self.data)
+        values = _cells(self.data)
+        if values.dtype == object and not backend.is_pandas_like():
+            values = np.vectorize(lambda v: None if v is None else str(v), [object])(values)
+        classes = self.classes is not None and self.coefficients is None
+        columns = {
+            "row": np.repeat(row_names(self), d * n_outputs),
+            "column": np.tile(np.repeat(self.feature_names, n_outputs), n),
+            "class" if classes else "output": np.tile(outputs, n * d),
+            "value": np.repeat(values.ravel(), n_outputs),
+            noun(self): attributions.ravel(),
+        }
+        return nw.from_dict(columns, backend=backend).to_native()
+
+    def to_shap(self: Any, *, label: Any = None, remainder: bool = True) -> Any:
+        """The weights, contributions or gains as a `shap.Explanation`, which shap's plots take.
+
+        `data` are numbers: a category is the number of its level, and `display_data` has its name.
+
+        Parameters
+        ----------
+        label : class value or output, default=None
+            One output. None is the second class of a binary classifier, else all outputs.
+        remainder : bool, default=True
+            Add what the columns leave of the model's own prediction as a last column, so that base
+            value and values add up to it.
+
+        Returns
+        -------
+        explanation : shap.Explanation
+            Values, base values, data and names.
+
+        Raises
+        ------
+        ImportError
+            If shap is not installed.
+        ValueError
+            If the model has no such output.
+        """
+        shap: Any = _imported("shap", "to_shap")
+        several = len(self._outputs) > 2 or self.classes is None
+        if label is None and several:
+            outputs = list(range(len(self._outputs)))
+        else:
+            outputs = [self._output(label)]
+        values = self.attributions[:, :, outputs]
+        base = base_values(self)[:, outputs]
+        data, shown = column_values(self), _cells(self.data)
+        columns = list(self.feature_names)
+        if remainder:
+            left = predictions(self)[:, outputs] - base - values.sum(axis=1)
+            values = np.concatenate([values, left[:, None]], axis=1)
+            data = np.column_stack([data, np.full(len(data), np.nan)])
+            shown = np.column_stack([shown.astype(object), np.full(len(data), "")])
+            columns.append(REMAINDER)
+        one = len(outputs) == 1
+        return shap.Explanation(
+            values=values[:, :, 0] if one else values,
+            base_values=base[:, 0] if one else base,
+            data=data,
+            display_data=shown,
+            feature_names=columns,
+            output_names=None if one else [str(self._outputs[k]) for k in outputs],
+        )
+
+    def to_lime(self: Any, i: int, *, label: Any = None) -> Any:
+        """The weights of one row as a `lime.explanation.Explanation`.
+
+        By decreasing absolute weight, with lime's notation of bins ("3.1 < x0 <= 4.2"). Classes
+        are numbered in the order of `output_names`; `score` and `local_pred` are dicts by number.
+
+        Parameters
+        ----------
+        i : int
+            Position among the rows explained.
+        label : class value or output, default=None
+            One output; a regressor with several needs it. None is every class.
+
+        Returns
+        -------
+        explanation : lime.explanation.Explanation
+            With lime's as_list, as_html and as_pyplot_figure.
+
+        Raises
+        ------
+        IndexError
+            If there is no row `i`.
+        ValueError
+            If the model has no such output, several and none is named, or a score is explained.
+        """
+        if self.coefficients is not None:
+            raise ValueError(f"lime explains a response, not a score. Got {self.response!r}.")
+        lime = _imported("lime.explanation", "to_lime")
+        tables = _imported("lime.lime_tabular", "to_lime")
+        i = range(len(self.codes))[i]
+        classifier = self.classes is not None
+        outputs = range(len(self._outputs)) if classifier else [self._output(label)]
+        texts = row_texts(self, i)
+        mapper = tables.TableDomainMapper(
+            list(self.feature_names),
+            texts,
+            np.ones(len(texts)),
+            categorical_features=range(len(texts)),
+            discretized_feature_names=_bin_texts(self, i, texts),
+        )
+        names = [str(name) for name in self.output_names]
+        mode = "classification" if classifier else "regression"
+        result = lime.Explanation(mapper, mode=mode, class_names=names)
+        if classifier:
+            result.predict_proba = self.predictions[i]
+        else:
+            responses = self.predictions[:, outputs[0]]
+            result.predicted_value = responses[i]
+            result.min_value, result.max_value = responses.min(), responses.max()
+        weights, result.score, result.local_pred = self.weights[i], {}, {}
+        # lime files a regression under 1, and its negative under 0.
+        for key, k in zip(outputs if classifier else [1], outputs, strict=True):
+            order = np.argsort(-np.abs(weights[:, k]), kind="stable")
+            result.intercept[key] = float(self.intercepts[i, k])
+            result.score[key] = float(self.scores[i, k])
+            result.local_exp[key] = [(int(j), float(weights[j, k])) for j in order if weights[j, k]]
+            result.local_pred[key] = result.intercept[key] + float(weights[:, k].sum())
+        if not classifier:
+            result.intercept[0] = result.intercept[1]
+            result.local_exp[0] = [(j, -weight) for j, weight in result.local_exp[1]]
+        return result
 
 
 def dataframe_library(data: Any) -> Any:
@@ -135,80 +254,6 @@ def _cells(data: Any) -> NDArray[Any]:
         cells[:, j] = column.to_list()
         cells[column.is_null().to_numpy(), j] = None
     return cells
-
-
-def to_shap(explained: Any, *, label: Any = None, remainder: bool = True) -> Any:
-    """Return the attributions as a :class:`shap.Explanation`, see :meth:`Explanations.to_shap`."""
-    shap: Any = _imported("shap", "to_shap")
-    several = len(explained._outputs) > 2 or explained.classes is None
-    if label is None and several:
-        outputs = list(range(len(explained._outputs)))
-    else:
-        outputs = [explained._output(label)]
-    values = explained.attributions[:, :, outputs]
-    base = base_values(explained)[:, outputs]
-    data, shown = column_values(explained), _cells(explained.data)
-    columns = list(explained.feature_names)
-    if remainder:
-        left = predictions(explained)[:, outputs] - base - values.sum(axis=1)
-        values = np.concatenate([values, left[:, None]], axis=1)
-        data = np.column_stack([data, np.full(len(data), np.nan)])
-        shown = np.column_stack([shown.astype(object), np.full(len(data), "")])
-        columns.append(REMAINDER)
-    one = len(outputs) == 1
-    return shap.Explanation(
-        values=values[:, :, 0] if one else values,
-        base_values=base[:, 0] if one else base,
-        data=data,
-        display_data=shown,
-        feature_names=columns,
-        output_names=None if one else [str(explained._outputs[k]) for k in outputs],
-    )
-
-
-def to_lime(explained: Any, i: int, *, label: Any = None) -> Any:
-    """Return the weights of one row as lime's own object, see :meth:`Explanations.to_lime`.
-
-    Columns by decreasing absolute weight, with lime's notation of the row's bins, such as
-    "3.1 < x0 <= 4.2". lime numbers classes in the order of `output_names`; `score` and
-    `local_pred` are dicts by label, for they differ.
-    """
-    if explained.coefficients is not None:
-        raise ValueError(f"lime explains a response, not a score. Got {explained.response!r}.")
-    lime = _imported("lime.explanation", "to_lime")
-    tables = _imported("lime.lime_tabular", "to_lime")
-    i = range(len(explained.codes))[i]
-    classifier = explained.classes is not None
-    outputs = range(len(explained._outputs)) if classifier else [explained._output(label)]
-    texts = row_texts(explained, i)
-    mapper = tables.TableDomainMapper(
-        list(explained.feature_names),
-        texts,
-        np.ones(len(texts)),
-        categorical_features=range(len(texts)),
-        discretized_feature_names=_bin_texts(explained, i, texts),
-    )
-    names = [str(name) for name in explained.output_names]
-    mode = "classification" if classifier else "regression"
-    result = lime.Explanation(mapper, mode=mode, class_names=names)
-    if classifier:
-        result.predict_proba = explained.predictions[i]
-    else:
-        responses = explained.predictions[:, outputs[0]]
-        result.predicted_value = responses[i]
-        result.min_value, result.max_value = responses.min(), responses.max()
-    weights, result.score, result.local_pred = explained.weights[i], {}, {}
-    # lime files a regression under 1, and its negative under 0.
-    for key, k in zip(outputs if classifier else [1], outputs, strict=True):
-        order = np.argsort(-np.abs(weights[:, k]), kind="stable")
-        result.intercept[key] = float(explained.intercepts[i, k])
-        result.score[key] = float(explained.scores[i, k])
-        result.local_exp[key] = [(int(j), float(weights[j, k])) for j in order if weights[j, k]]
-        result.local_pred[key] = result.intercept[key] + float(weights[:, k].sum())
-    if not classifier:
-        result.intercept[0] = result.intercept[1]
-        result.local_exp[0] = [(j, -weight) for j, weight in result.local_exp[1]]
-    return result
 
 
 def _imported(module: str, caller: str) -> Any:

@@ -17,7 +17,9 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LinearRegression, LogisticRegression
 
 from sklime import LimeImportanceDisplay, lime_importance
-from sklime._views.exports import to_frame, to_lime, to_shap
+from sklime._explanations import Explanations
+
+to_frame, to_shap, to_lime = Explanations.to_frame, Explanations.to_shap, Explanations.to_lime
 
 # shap 0.51 still calls what matplotlib 3.11 deprecates; lime leaves its script file open.
 uses_shap = pytest.mark.filterwarnings(
