@@ -30,8 +30,15 @@ class OneColumn(Engine):
     MAX_SAMPLES = 1000
     ASKS_TO_EXPLAIN = True
 
+    _mean: Floats | None = None
+
     def grow(self, num_samples: int) -> None:
-        self.reader = OneColumnReader(self.neighborhood, self.response, num_samples, self.seed)
+        asked = self.neighborhood, self.response
+        if self._mean is None:
+            table = self.neighborhood.table
+            step = -(-table.n_rows // self.MAX_SAMPLES)
+            self._mean = self.response(table.take(np.arange(0, table.n_rows, step))).mean(axis=0)
+        self.reader = OneColumnReader(*asked, self._mean, num_samples, self.seed)
 
 
 @dataclass(frozen=True)
@@ -40,6 +47,7 @@ class OneColumnReader:
 
     neighborhood: Neighborhood
     response: Response
+    mean: Floats  # of the response over the training table, to which contributions are added
     num_samples: int
     seed: int
     redraws: Redraws | None = None
@@ -80,9 +88,10 @@ class OneColumnReader:
             np.maximum.at(largest, i, np.abs(answers).max(axis=(1, 2)))
         replicates = contributions.reshape(n_replicates, n, d, n_outputs)
         replicates[np.abs(replicates) <= _ROUNDING * largest[:, None]] = 0
-        replicates /= self.neighborhood.bins.outside(codes)[..., None]
+        outside = self.neighborhood.bins.outside(codes)[..., None]
+        replicates /= outside
         fits = np.full((n, 3, n_outputs), np.nan)
-        fits[:, 0] = predictions - replicates.mean(axis=0).sum(axis=1)
+        fits[:, 0] = self.mean - ((1 - outside) * replicates.mean(axis=0)).sum(axis=1)
         return Surrogates(replicates, fits)
 
     def __getstate__(self) -> dict[str, Any]:
