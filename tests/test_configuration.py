@@ -7,6 +7,8 @@ from pathlib import Path
 from packaging.requirements import Requirement
 from packaging.version import Version
 
+import sklime
+
 ROOT = Path(__file__).parents[1]
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 PROJECT = PYPROJECT["project"]
@@ -63,3 +65,9 @@ def test_every_picture_of_the_readme_has_the_code_that_draws_it_above():
         assert ">>> display = LimeImportanceDisplay" in text, image
         assert (ROOT / image).exists()
     assert len(set(images)) == len(images)
+
+
+def test_citation_is_of_this_version():
+    citation = (ROOT / "CITATION.cff").read_text(encoding="utf-8")
+    assert f"\nversion: {sklime.__version__}\n" in citation
+    assert f"\nlicense: {PROJECT['license']}\n" in citation
