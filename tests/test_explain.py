@@ -2,8 +2,11 @@
 
 import pickle
 
+import narwhals.stable.v2 as nw
 import numpy as np
 import pandas as pd
+import polars as pl
+import pyarrow as pa
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import BaseEstimator, RegressorMixin
@@ -141,6 +144,8 @@ def test_slices_masks_and_positions_are_those_of_a_list():
         assert list(part.data.index) == [f"flower {i}" for i in chosen]
         assert_array_equal(part.weights, whole.weights[chosen])
         assert_array_equal(part.sample_indices, whole.sample_indices[chosen])
+        assert list(part.to_frame()["row"].unique()) == [f"flower {i}" for i in chosen]
+        assert part.interactions.top(3) == whole.interactions.top(3)
 
 
 # -- outputs
@@ -190,6 +195,44 @@ def test_importances_are_a_sorted_table_with_intervals(table):
     assert "<table>" in importances._repr_html_()
     with pytest.raises(AttributeError, match="'scoring' parameter"):
         _ = importances.gains
+
+
+COLUMNS = ["column", "importance", "standard_error", "low", "high", "direction", "told"]
+
+
+@pytest.mark.parametrize("container", ["array", "pandas", "polars", "pyarrow"])
+@pytest.mark.parametrize("scoring", [None, "auto"])
+def test_the_table_of_importances_has_its_columns_in_every_library(table, container, scoring):
+    numbers = pd.DataFrame(table, columns=list("abcde"))
+    X = {
+        "array": table,
+        "pandas": numbers,
+        "polars": pl.from_pandas(numbers),
+        "pyarrow": pa.Table.from_pandas(numbers),
+    }[container]
+
+    class Model:
+        def predict(self, X):
+            return np.asarray(X)[:, 1] - 2 * np.asarray(X)[:, 3]
+
+    y = Model().predict(table)
+    importances = lime_importance(Model(), X, y, scoring=scoring, num_samples=512, random_state=0)
+    frame = importances.to_frame()
+    native = {"array": pd.DataFrame, "pyarrow": pa.Table, "polars": pl.DataFrame}
+    assert type(frame) is native.get(container, pd.DataFrame)
+    columns = {name: np.asarray(frame[name]) for name in nw.from_native(frame).columns}
+    assert list(columns) == COLUMNS + ["gain", "pvalue", "confidence"] * bool(scoring)
+    order = np.argsort(-importances.estimate.values, kind="stable")
+    expected = {
+        "column": importances.feature_names,
+        "standard_error": importances.importances_sem,
+        "low": importances.confint()[:, 0],
+        "high": importances.confint(0.95)[:, 1],
+        "importance": np.maximum(importances.estimate.values, 0),
+    }
+    for name, values in expected.items():
+        assert_array_equal(columns[name], values[order])
+    assert_array_equal(columns["told"], (columns["low"] > 0) | (columns["high"] < 0))
 
 
 def test_the_wrapper_has_the_importances_that_the_function_returns(table):

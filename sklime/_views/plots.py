@@ -252,14 +252,15 @@ def compare(ax: Any, tables: Mapping[str, Floats], columns: Places, names: Names
         axis.spines[:].set_visible(False)
 
 
-def waterfall(ax: Any, values: Floats, base: float, end: str) -> None:
-    """Bars that start where the one before ends, from the average to the row's own `end`."""
-    ends, n = base + np.cumsum(values), len(values)
-    bars(ax, values, starts=np.append(base, ends[:-1]), signed=True)
+def waterfall(ax: Any, values: Floats, names: Mapping[str, float]) -> None:
+    """Bars that start where the one before ends, from one of two named numbers to the other."""
+    first, n = next(iter(names.values())), len(values)
+    ends = first + np.cumsum(values)
+    bars(ax, values, starts=np.append(first, ends[:-1]), signed=True)
     stroke = {"color": _GREY, "linewidth": 0.8, "zorder": 0.5}
     for i, x in enumerate(ends[:-1]):
         ax.plot([x, x], [i, i + 1], **stroke)
-    for what, x, y in (("average", base, -0.8), (end, ends[-1], n - 0.2)):
+    for (what, x), y in zip(names.items(), (-0.8, n - 0.2), strict=True):
         name = f"{what} = {texts(np.array([x]))[0]}"
         ax.plot([x, x], [-0.5, n - 0.5], linestyle=":", **stroke)
         side = "right" if x > (ends.max() + ends.min()) / 2 else "left"
