@@ -6,14 +6,12 @@ The pool's columns are independent, so that the model's functional ANOVA on bins
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 
 from .effects import Effects
 from .interactions import Interactions, groups_of_bins
 from .linear import Values
-from .mains import Additive, additive, misfit, replicated, take_off
+from .mains import Additive, Margins, additive, misfit, replicated, take_off
 from .terms import (
     Binned,
     Codes,
@@ -21,7 +19,6 @@ from .terms import (
     Ints,
     Law,
     Rows,
-    centred,
     inverse,
     product_mean,
     square_error_of_mean,
@@ -104,44 +101,40 @@ def fit_effects(
     drawn = probabilities if frequencies is None else frequencies
     law = Law(*(np.split(each, offsets[1:-1]) for each in (probabilities, drawn)))
     codes = Binned((sobol_codes, random_codes))
+    margins = Margins(offsets, probabilities, drawn)
     within = rows.variance_of_twins(twin_response)
 
-    by_sobol = additive(rows, codes, law, values, rows.sobol)
-    by_random = additive(rows, codes, law, values, rows.random)
+    by_sobol = additive(rows, codes, margins, values, rows.sobol)
+    by_random = additive(rows, codes, margins, values, rows.random)
     inside = take_off(rows, codes, by_sobol, rows.random)
     take_off(rows, codes, by_random, rows.sobol)
-    missed = misfit(by_sobol, replicated(rows, codes, by_sobol, rows.random), probabilities, rows)
+    missed = misfit(by_sobol, replicated(rows, codes, by_sobol, rows.random), rows)
     # Variance of the random rows that is not main effects.
     beyond = rows.full((rows.residual[:, rows.random] + inside).T).var(axis=0) - missed
 
-    groups = [groups_of_bins(*terms) for terms in zip(by_sobol.terms, by_random.terms, strict=True)]
+    tables = np.split(by_sobol.tables + by_random.tables, offsets[1:-1])
+    groups = [groups_of_bins(*column) for column in zip(law.designs, tables, strict=True)]
     found = Interactions(rows, codes.grouped(groups), law.merged(groups))
     if pairs:
-        found.fit(by_sobol.terms, (beyond - within).sum(), shrinkage, working_memory)
-    main = _main(rows, codes, (by_random, by_sobol), law.margins)
-    counts = np.concatenate(by_sobol.counts) + np.concatenate(by_random.counts)
-    bins = {"counts": counts, "groups": np.concatenate(groups)}
+        activity = margins.variances(by_sobol.tables)
+        found.fit(activity, (beyond - within).sum(), shrinkage, working_memory)
+    main = _main(rows, codes, (by_random, by_sobol))
+    bins = {"counts": by_sobol.counts + by_random.counts, "groups": np.concatenate(groups)}
     return _effects(rows, law, main, found, bins, beyond, within)
 
 
-def _main(
-    rows: Rows, codes: Binned, fits: tuple[Additive, Additive], margins: Sequence[Floats]
-) -> Floats:
+def _main(rows: Rows, codes: Binned, fits: tuple[Additive, Additive]) -> Floats:
     """Main effects from both halves of the rows, each by how little noise it has, (R, B, K)."""
-    law, offsets = np.concatenate(margins), np.cumsum([0, *map(len, margins)])
+    margins = fits[0].margins
     halves = zip(fits, (rows.sobol, rows.random), strict=True)
     one, other = (rows.full(replicated(rows, codes, fit, part)) for fit, part in halves)
-    first, second = ((law @ square_error_of_mean(main)).sum() for main in (one, other))
+    first, second = ((margins.law @ square_error_of_mean(main)).sum() for main in (one, other))
     noise = first / (first + second) if first + second > 0 else 0.5
-    counts = [np.concatenate(fit.counts)[:, None] for fit in fits[::-1]]
+    counts = [fit.counts[:, None] for fit in fits[::-1]]
     # The rows of one half count by how little noise they have beside those of the other.
     weights = [counts[0] * (1 - noise), counts[1] * noise]
     share = weights[0] * inverse(weights[0] + weights[1])
-    main = share * one + (1 - share) * other
-    columns = np.split(main, offsets[1:-1], axis=1)
-    return np.concatenate(
-        [centred(own, [p]) for own, p in zip(columns, margins, strict=True)], axis=1
-    )
+    return margins.tables(share * one + (1 - share) * other)
 
 
 def _effects(

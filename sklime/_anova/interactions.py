@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Sequence
 
 import numpy as np
 
@@ -15,7 +14,7 @@ MAX_TRIPLE_COLUMNS = 10  # columns among which triples are searched for, the mos
 RARE = 0.02  # share of the rows; rarer bins join others in interactions
 MAX_SEARCHES = 3  # for pairs; each sees what stronger pairs hid
 LEAST_FALL = 0.85  # of the residual, above which strong pairs hide nothing more
-LEAST_UNKNOWN = 0.03  # share of the variance that is worth a search for triples
+LEAST_UNKNOWN = 0.1  # share of the variance that is worth a search for triples
 LEAST_LOOKED = 4096  # rows in which terms are searched for, at the least
 MOST_PRODUCTS = 2**38  # of a search for pairs, so that wide tables do not wait for it
 PASSES = 2  # over the interactions found, to take their noise off one another
@@ -43,14 +42,12 @@ class Interactions:
     def terms(self) -> list[Term]:
         return [self._terms[columns] for columns in sorted(self._terms, key=lambda c: (len(c), c))]
 
-    def fit(
-        self, mains: Sequence[Term], unknown: float, shrinkage: bool, working_memory: int
-    ) -> None:
+    def fit(self, activity: Floats, unknown: float, shrinkage: bool, working_memory: int) -> None:
         """Find and fit pairs, and triples where pairs leave much of a variance unknown.
 
-        Main effects say which columns to look at for triples.
+        The variances (d,) of main effects say which columns to look at for triples.
         """
-        rows, d = self.rows, len(mains)
+        rows, d = self.rows, len(activity)
         ranks = sum(np.count_nonzero(design) for design in self.law.designs)
         looked = max(LEAST_LOOKED, MOST_PRODUCTS // ranks**2)
         self.looked = slice(rows.random.start, min(rows.random.stop, rows.random.start + looked))
@@ -70,9 +67,11 @@ class Interactions:
             if rows.variance(rows.random).sum() > LEAST_FALL * before:
                 break
         self.all_pairs = pairs
-        if d <= MAX_TRIPLE_COLUMNS or unknown - pairs > LEAST_UNKNOWN * rows.total:
-            active = _most_active([*mains, *self._terms.values()], d)
-            self._add(search.triples(rows.residual[:, self.looked], active))
+        if unknown - pairs > LEAST_UNKNOWN * rows.total:
+            for term in self._terms.values():
+                activity[list(term.columns)] += term.variance(term.table).sum()
+            active = np.sort(np.argsort(-activity, kind="stable")[:MAX_TRIPLE_COLUMNS])
+            self._add(search.triples(rows.residual[:, self.looked], active.tolist()))
 
     def _add(self, signal: dict[Columns, float]) -> None:
         """Fit new terms, given the share of signal in the random rows' table of each."""
@@ -123,13 +122,11 @@ class Interactions:
         return term.cells(*(self.codes(j, self.rows.all) for j in term.columns))
 
 
-def groups_of_bins(*mains: Term) -> Ints:
+def groups_of_bins(design: Floats, table: Floats) -> Ints:
     """Group of each bin of a column in its interactions: of similar main effect, and none rare."""
-    design = mains[0].design
     many = len(design) > MAX_GROUPS
     if not many and design[design > 0].min() >= RARE:
         return np.arange(len(design))
-    table = sum(term.table for term in mains)
     spread = np.sqrt(design)[:, None] * table
     direction = np.linalg.svd(spread, full_matrices=False)[2][0]
     order = np.argsort(table @ direction, kind="stable")
@@ -143,11 +140,3 @@ def groups_of_bins(*mains: Term) -> Ints:
     if group and mass < RARE:
         groups[groups == group] = group - 1
     return groups
-
-
-def _most_active(terms: Iterable[Term], n_columns: int) -> list[int]:
-    """Columns to search for triples: those in terms of most variance."""
-    activity = np.zeros(n_columns)
-    for term in terms:
-        activity[list(term.columns)] += term.variance(term.table).sum()
-    return sorted(np.argsort(-activity, kind="stable")[:MAX_TRIPLE_COLUMNS].tolist())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
+from copy import copy
 from functools import cache, reduce
 from typing import Any
 
@@ -102,22 +103,29 @@ class Binned:
     """
 
     def __init__(self, parts: Sequence[Codes], groups: Sequence[Codes] | None = None) -> None:
-        self._parts, self._groups = parts, groups
-        self._half = parts[0].shape[0] * parts[0].shape[1]
+        # the rows of a column side by side
+        self._parts = [part.reshape(-1, part.shape[-1]).T for part in parts]
+        self._groups = groups
 
     def grouped(self, groups: Sequence[Ints]) -> Binned:
         """The same rows with groups of bins."""
-        return Binned(self._parts, [own.astype(np.uint8) for own in groups])
+        grouped = copy(self)
+        grouped._groups = [own.astype(np.uint8) for own in groups]
+        return grouped
 
     def __call__(self, j: int, part: slice) -> Codes:
         """Bins of column j of one half of the rows, or of all."""
-        if part.start:
-            codes = self._parts[1][..., j].ravel()
-        elif part.stop == self._half:
-            codes = self._parts[0][..., j].ravel()
-        else:
-            codes = np.concatenate([each[..., j].ravel() for each in self._parts])
+        codes = np.concatenate([half[j] for half in self._halves(part)])
         return codes if self._groups is None else self._groups[j].take(codes)
+
+    def columns(self, columns: Ints, part: slice) -> Codes:
+        """Bins, not groups, of some columns of one half of the rows, (columns, m)."""
+        (half,) = self._halves(part)
+        return half[columns]
+
+    def _halves(self, part: slice) -> list[Codes]:
+        size = self._parts[0].shape[1]
+        return self._parts[part.start // size : -(-part.stop // size)]
 
 
 class Law:
