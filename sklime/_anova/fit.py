@@ -148,7 +148,7 @@ def _effects(
 ) -> Effects:
     """All that was fitted, with variances freed of noise."""
     noise = rows.full(rows.residual.T).var(axis=0) / rows.count(rows.all)
-    tables = [rows.full(found.replicates(term)) for term in found.terms]
+    tables = [rows.full(term.replicates) for term in found.terms]
     term_variances = np.zeros((len(tables), len(noise)))
     for t, (term, table) in enumerate(zip(found.terms, tables, strict=True)):
         term_variances[t] = term.expected_variance(table.mean(axis=0), noise)

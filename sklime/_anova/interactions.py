@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Iterable
 
 import numpy as np
 
@@ -17,7 +18,6 @@ LEAST_FALL = 0.85  # of the residual, above which strong pairs hide nothing more
 LEAST_UNKNOWN = 0.1  # share of the variance that is worth a search for triples
 LEAST_LOOKED = 4096  # rows in which terms are searched for, at the least
 MOST_PRODUCTS = 2**38  # of a search for pairs, so that wide tables do not wait for it
-PASSES = 2  # over the interactions found, to take their noise off one another
 
 
 class Interactions:
@@ -54,10 +54,16 @@ class Interactions:
         random = [self.codes(j, rows.random)[:looked] for j in range(d)]
         search = Search(random, self.law.designs, working_memory)
         self.error = search.error()
-        if not shrinkage:
+        if shrinkage:
+            self._find(search, activity, unknown)
+        else:
             for order in (2, 3):
                 self._add(dict.fromkeys(itertools.combinations(range(d), order), 1.0))
-            return
+        self._pass(list(self._terms))  # to take their noise off one another
+
+    def _find(self, search: Search, activity: Floats, unknown: float) -> None:
+        """Add the pairs that are found, and triples where much is unknown."""
+        rows = self.rows
         for _ in range(MAX_SEARCHES):
             before = rows.variance(rows.random).sum()
             found = search.pairs(rows.residual[:, self.looked])
@@ -80,11 +86,24 @@ class Interactions:
         for columns, share in signal.items():
             term = self._terms[columns] = Term(columns, self.law, len(rows.scale))
             term.odds = share / (1 - share) * noise if share < 1 else np.inf
-        for _ in range(PASSES):
-            noise = rows.variance(rows.all).sum() / rows.count(rows.all)
-            for columns in signal:
-                if columns in self._terms:
-                    self._improve(self._terms[columns], noise)
+        self._pass(signal)
+
+    def _pass(self, chosen: Iterable[Columns]) -> None:
+        """Fit terms to what all others leave, one after the other, and drop those that are noise.
+
+        Keeps the estimates from each replicate.
+        """
+        rows = self.rows
+        noise = rows.variance(rows.all).sum() / rows.count(rows.all)
+        for term in [self._terms[columns] for columns in chosen]:
+            cells = term.cells(*(self.codes(j, rows.all) for j in term.columns))
+            term.replicates, sums, counts = term.estimates(cells, rows)
+            table = term.replicates.mean(axis=0)
+            term.signal = self._signal(term, table, noise)
+            table = term.shrunk(table, term.signal, rows.count(rows.all))
+            term.move(cells, rows.residual, table, sums, counts)
+            if not term.table.any():
+                del self._terms[term.columns]
 
     def _variance(self) -> float:
         """Variance of all that was found, over all outputs."""
@@ -103,23 +122,6 @@ class Interactions:
         if noise == 0 or total == 0:
             return float(total > 0)
         return min(1 / (1 + noise / term.odds), max(0.0, 1 - 2 * term.freedom * noise / total))
-
-    def _improve(self, term: Term, noise: float) -> None:
-        """Fit the term to what all others leave, and drop it if it is noise."""
-        rows, cells = self.rows, self._cells(term)
-        table, sums, counts = term.least_squares(cells, rows.residual)
-        term.signal = self._signal(term, table, noise)
-        table = term.shrunk(table, term.signal, rows.count(rows.all))
-        term.move(cells, rows.residual, table, sums, counts)
-        if not term.table.any():
-            del self._terms[term.columns]
-
-    def replicates(self, term: Term) -> Floats:
-        """The term's table from each replicate, (R, cells, K)."""
-        return term.replicates(self._cells(term), self.rows, self.rows.all)
-
-    def _cells(self, term: Term) -> Ints:
-        return term.cells(*(self.codes(j, self.rows.all) for j in term.columns))
 
 
 def groups_of_bins(design: Floats, table: Floats) -> Ints:

@@ -172,6 +172,7 @@ class Term:
         self.table = np.zeros((len(self.probabilities), outputs))
         self.odds = np.inf  # of its signal, times the variance of noise that they were seen at
         self.signal = 1.0  # share of its estimate's variance
+        self.replicates = self.table[None]  # estimates from each replicate, by the others' tables
 
     def cells(self, *codes: Codes) -> Ints:
         """Each row's cell of the table, from the bins of all rows in the term's columns."""
@@ -182,32 +183,20 @@ class Term:
             cells += code
         return cells
 
-    def least_squares(
-        self, cells: Cells, residual: Floats, counts: Ints | None = None
-    ) -> tuple[Floats, Floats, Ints]:
-        """The table that fits these rows best, the sums of residuals, the counts of rows.
+    def estimates(self, cells: Cells, rows: Rows) -> tuple[Floats, Floats, Ints]:
+        """Tables that fit the rows of each replicate best, sums of residuals, counts of rows.
 
-        Columns are independent in a pool, so a cell's best step is the mean of its residuals.
+        Columns are independent in a pool, so a cell's best step is the mean of its residuals. The
+        mean over replicates is the table that fits all rows best.
         """
-        if counts is None:
-            counts = np.bincount(cells, minlength=len(self.table))
-        sums = _sums(cells, residual, len(self.table))
-        if not self.freedom:
-            return self.table, sums, counts
-        step = sums * inverse(counts)[:, None]
-        return self.filled(self.table + centred(step, self.margins)), sums, counts
-
-    def replicates(self, cells: Cells, rows: Rows, part: slice) -> Floats:
-        """The same from each replicate, (R, cells, K): their mean is the table from all rows."""
         n, size = rows.n_replicates, len(self.table)
         counts = np.bincount(cells, minlength=size)
-        by_replicate = _sums(
-            cells + size * rows.replicate[part], rows.residual[:, part], n * size
-        ).reshape(n, size, -1)
-        if not self.freedom:
-            by_replicate *= 0
-        step = by_replicate * (n * inverse(counts))[:, None]
-        return self.filled(self.table + centred(step, self.margins))
+        apart = cells + size * rows.replicate
+        sums = np.array([np.bincount(apart, row, n * size) for row in rows.residual])
+        by_replicate = sums.T.reshape(n, size, -1)
+        step = by_replicate * (n * inverse(counts) * bool(self.freedom))[:, None]
+        tables = self.filled(self.table + centred(step, self.margins))
+        return tables, by_replicate.sum(axis=0), counts
 
     def filled(self, tables: Floats) -> Floats:
         """Tables with 0 in cells that are never drawn."""
@@ -261,15 +250,8 @@ class Term:
         return self.signal**2 * self.variance(table) + self.signal * self.freedom * noise
 
 
-def _sums(cells: Cells, residual: Floats, size: int) -> Floats:
-    """Sum of the residual over each cell's rows, (size, K)."""
-    return np.array([np.bincount(cells, row, size) for row in residual]).T
-
-
 def centred(tables: Floats, margins: Sequence[Floats]) -> Floats:
     """Tables (..., cells, K) with mean 0 along every side under the law."""
-    if len(margins) == 1:
-        return tables - (margins[0][:, None] * tables).sum(axis=-2, keepdims=True)
     lead = tables.shape[:-2]
     shaped = tables.reshape(*lead, *map(len, margins), tables.shape[-1])
     for axis, margin in enumerate(margins, start=len(lead)):
