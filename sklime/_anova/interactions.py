@@ -16,8 +16,8 @@ RARE = 0.02  # share of the rows; rarer bins join others in interactions
 MAX_SEARCHES = 3  # for pairs; each sees what stronger pairs hid
 LEAST_FALL = 0.85  # of the residual, above which strong pairs hide nothing more
 LEAST_UNKNOWN = 0.1  # share of the variance that is worth a search for triples
-LEAST_LOOKED = 4096  # rows in which terms are searched for, at the least
-MOST_PRODUCTS = 2**38  # of a search for pairs, so that wide tables do not wait for it
+LEAST_LOOKED = 2048  # rows in which terms are searched for, at the least
+MOST_PRODUCTS = 2**37  # of a search for pairs, so that wide tables do not wait for it
 
 
 class Interactions:

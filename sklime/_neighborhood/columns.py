@@ -107,7 +107,9 @@ def fit_column(
     law = count / count.sum()
     sums = np.zeros(size) if numbers is None else np.bincount(ordered, numbers * each, size)
     means = np.divide(sums, count, where=count > 0, out=np.zeros(size))
-    own = np.empty(0, np.intp) if explained is None else column.encode(explained, j)
+    own = np.empty(0, np.intp)
+    if explained is not None and law.min() < LEAST_DRAWN / n_samples:  # else no bin is rare
+        own = column.encode(explained, j)
     drawn = _frequencies(law, own[own < size], n_samples)
     new = np.append((count == 0) & (drawn > 0), False)[np.minimum(own, size)]
     if new.any():
@@ -163,6 +165,8 @@ def _levels(
 def _frequencies(law: Floats, own: NDArray[np.intp], n_samples: float) -> Floats:
     """How often to draw each bin: the bins of the rows explained not too rarely."""
     drawn = law.copy()
+    if not own.size:
+        return drawn
     seen = np.unique(own)
     least = min(LEAST_DRAWN / n_samples, MOST_RAISED / max(len(seen), 1))
     rare = seen[law[seen] < least]
@@ -185,12 +189,14 @@ def _small(ordered: Floats, weight: Floats) -> NDArray[np.int8] | None:
     if not known.size or not np.isfinite(known[[0, -1]]).all() or known[0] == known[-1]:
         return None
     scaled = known / max(abs(known[0]), abs(known[-1]))
-    centre = np.average(scaled, weights=weight[: len(known)])
-    spread = np.sqrt(np.average((scaled - centre) ** 2, weights=weight[: len(known)]))
-    far = min(max(scaled[-1] - centre, centre - scaled[0]), 6 * spread)
+    weight = weight[: len(known)]
+    total = weight.sum()
+    scaled -= (scaled * weight).sum() / total
+    spread = np.sqrt((np.square(scaled) * weight).sum() / total)
+    far = min(max(scaled[-1], -scaled[0]), 6 * spread)
     steps = np.zeros(len(ordered), dtype=np.int8)
     if far > 0:
-        steps[: len(known)] = np.rint(((scaled - centre) / far).clip(-1, 1) * 127)
+        steps[: len(known)] = np.rint((scaled / far).clip(-1, 1) * 127)
     return steps
 
 
