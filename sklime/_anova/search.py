@@ -93,9 +93,8 @@ class Search:
             for at, ratios in tables(direction, columns):
                 tally.add(at, self.ranks[at].prod(axis=1), ratios)
             shares.append((size, tally.excess() / len(direction)))
-            for term, share in tally.shares():
-                if share > LEAST_SIGNAL:
-                    found[term] = max(share, found.get(term, 0.0))
+            for term, share in tally.shares(LEAST_SIGNAL):
+                found[term] = max(share, found.get(term, 0.0))
         sizes, excesses = np.array(shares or [(1.0, 0.0)]).T
         self.share = float(np.average(excesses, weights=sizes))
         return dict(sorted(found.items(), key=lambda item: (-item[1], item[0]))[:MAX_TERMS])
@@ -119,11 +118,14 @@ class Search:
         self, residual: Floats, left: Sequence[int], right: Sequence[int]
     ) -> tuple[Floats, Floats]:
         """Residual times contrasts of two columns, summed over rows, and the variance of noise."""
-        sums = noise = np.zeros(())
+        sums: NDArray[Any] = np.zeros((), np.float32)
+        noise = np.zeros(())
         square = np.square(residual)
         for rows in gen_batches(len(residual), _ROWS):
             contrasts = self._weighted(self.bases, left, rows, residual, _BITS)
-            sums = sums + (contrasts @ self._at_rows(self.bases, right, rows).T).astype(float)
+            # wider once there are several batches to add up
+            sums = sums.astype(np.float64 if rows.start else np.float32, copy=False)
+            sums = sums + contrasts @ self._at_rows(self.bases, right, rows).T
             if not self.even:
                 norms = self._weighted(self.norms, left, rows, square, _WIDE_BITS)
                 noise = noise + norms @ self._at_rows(self.norms, right, rows).T

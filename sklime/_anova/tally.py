@@ -39,7 +39,8 @@ class Tally:
         # Whole numbers, whose sum has no order.
         self._excess += int(np.rint((ratios - 1) * freedom * _PARTS).astype(np.int64).sum())
         rows = np.searchsorted(self._freedoms, freedom)
-        np.add.at(self._counts, (rows, _kinds(ratios)), 1)
+        kinds = np.ravel_multi_index((rows, _kinds(ratios)), self._counts.shape)
+        self._counts += np.bincount(kinds, minlength=self._counts.size).reshape(self._counts.shape)
         new = ratios >= self._weakest[rows]
         rows = np.concatenate([self._rows, rows[new]])
         columns = np.concatenate([self._columns, columns[new]])
@@ -56,10 +57,11 @@ class Tally:
         """Sum of the tables' squares above what noise gives them, in units of noise."""
         return self._excess / _PARTS
 
-    def shares(self) -> Iterator[tuple[Columns, float]]:
-        """Columns and expected share of signal of the strongest tables."""
+    def shares(self, least: float) -> Iterator[tuple[Columns, float]]:
+        """Columns and expected share of signal, above the least, of the strongest tables."""
         shares = signal_shares(self._counts, self._freedoms)[self._rows, _kinds(self._ratios)]
-        return zip(map(tuple, self._columns.tolist()), shares.tolist(), strict=True)
+        kept = shares > least
+        return zip(map(tuple, self._columns[kept].tolist()), shares[kept].tolist(), strict=True)
 
 
 def _kinds(ratios: NDArray[np.floating[Any]]) -> Ints:
@@ -96,9 +98,11 @@ def signal_shares(counts: Floats, freedoms: Ints) -> Floats:
     for _ in range(60):
         posterior = likelihood * prior
         posterior /= posterior.sum(axis=1, keepdims=True)
-        prior = counts[present] @ posterior
+        before, prior = prior, counts[present] @ posterior
         prior[0] += NULL_TERMS
         prior /= prior.sum()
+        if np.abs(prior - before).max() < 1e-3:
+            break
     shares = np.zeros(counts.shape)
     shares[present] = posterior @ (gains / (1 + gains))
     return shares
