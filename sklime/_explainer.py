@@ -221,8 +221,9 @@ class Explainer(Settings):
                     f"variance, and engine='pooled' leaves them out. {remedy}",
                     HigherOrderWarning,
                 )
+            # The levels left over in a bin of all others are told by the rows' own answers.
             _warn_beyond(
-                INSIDE_BINS,
+                INSIDE_BINS if explanations.bins.told.all() else 1.0,
                 inside - 2 * effects.error,
                 "Changes inside bins are at least {:.0%} of the response's variance, and "
                 f"engine='pooled' averages them. discretizer='decile' has finer bins; {remedy}",
