@@ -100,7 +100,7 @@ class HeldOut:
                 order = np.argsort(-chosen.importances_.gains, kind="stable")
                 best += self.scores(model, order[:top], [(train, test)]).tolist()
         n_kept = " to ".join(map(str, sorted({min(sizes), max(sizes)})))
-        scores = {"no column": self.scores(model, []), f"keep ({n_kept})": np.array(kept)}
+        scores = {"no column": self.scores(model, []), f"{n_kept} kept": np.array(kept)}
         if top is not None and top < len(self.data.columns):
             scores[f"{top} best"] = np.array(best)
         scores[f"all {len(self.data.columns)}"] = with_all
