@@ -23,16 +23,12 @@ if TYPE_CHECKING:
 Floats = NDArray[np.float64]
 Places = NDArray[np.intp]
 
-# What each kind draws, of which the display must have one.
+_KINDS = ["bar", "beeswarm", "box", "compare", "effect", "heatmap", "interactions", "row"]
+# What a kind draws, one of these, where it is not explanations alone.
 _NEEDED = {
     "bar": ("importances",),
-    "beeswarm": ("explanations",),
     "box": ("fold_importances", "explanations"),
-    "heatmap": ("explanations",),
     "compare": ("comparison",),
-    "row": ("explanations",),
-    "interactions": ("explanations",),
-    "effect": ("explanations",),
 }
 
 
@@ -346,11 +342,11 @@ class LimeImportanceDisplay:
 
     def _check(self, kind: str, top: int | None) -> None:
         """Refuse what cannot be drawn, before there is a figure."""
-        if kind not in _NEEDED:
-            raise ValueError(f"kind must be one of {sorted(_NEEDED)}. Got {kind!r}.")
+        if kind not in _KINDS:
+            raise ValueError(f"kind must be one of {_KINDS}. Got {kind!r}.")
         if top is not None and top < 1:
             raise ValueError(f"max_features must be at least 1. Got {top!r}.")
-        needed, explained = _NEEDED[kind], self.explanations
+        needed, explained = _NEEDED.get(kind, ("explanations",)), self.explanations
         if all(getattr(self, name) is None for name in needed):
             raise ValueError(
                 f"kind={kind!r} needs {' or '.join(needed)}, which this display does not have."

@@ -134,8 +134,8 @@ class Explanations(Rows):
         estimate : Estimate
             A named tuple with values, sem and dof, each an ndarray of shape (n_features,), and
             signed, whether the values keep their signs; its method confint(level) returns
-            intervals, (n_features, 2), by Student's t. They cover what endless samples for the
-            same rows' table would give, not the truth about the data.
+            intervals, (n_features, 2), by Student's t. They cover what unlimited samples and all
+            rows of the table would give, not the truth about the data.
         """
         return self._estimate(aggregation, labels, bias_correction, self.population)
 
@@ -251,9 +251,9 @@ class Explanations(Rows):
     def direction(self, labels: Any = "all") -> tuple[Floats, Floats]:
         """Mean weights with their signs, and the share of rows that have the more common sign.
 
-        "all" is the second class of a binary classifier, and no choice for more classes. Signed
-        means cancel (a column that is good in one half of the table and bad in the other has 0):
-        they tell a direction, never an importance.
+        "all" is the second class of a binary classifier, and refused for more classes. Signs
+        cancel: a column that adds in one half of the table and takes away in the other has 0. So
+        these are directions, not importances.
 
         Parameters
         ----------

@@ -39,20 +39,6 @@ class Importances:
     scored : bool, default=False
         Whether they are what a score gains.
 
-    Attributes
-    ----------
-    importances_mean : ndarray of shape (n_features,)
-        The importances, in units of the response; of a score, gains of 0 or more.
-    importances_sem : ndarray of shape (n_features,)
-        Their standard errors.
-    gains : ndarray of shape (n_features,)
-        What the score gains by each column, below 0 where the column misleads. Only of a score.
-    pvalues : ndarray of shape (n_features,)
-        Chance of such a gain, were there none for rows to come. Only of a score.
-    confidences : ndarray of shape (n_features,)
-        1 less the p-values adjusted for the number of columns by Benjamini and Hochberg. Only of a
-        score.
-
     See Also
     --------
     lime_importance : Makes them.
@@ -79,27 +65,27 @@ class Importances:
 
     @property
     def importances_mean(self) -> Floats:
-        """The importances; of a score, gains of 0 or more."""
+        """The importances (n_features,), in units of the response; of a score, gains above 0."""
         return np.maximum(self.estimate.values, 0) if self.scored else self.estimate.values
 
     @property
     def importances_sem(self) -> Floats:
-        """Standard errors of the importances."""
+        """Standard errors of the importances, (n_features,)."""
         return self.estimate.sem
 
     @property
     def gains(self) -> Floats:
-        """What the score gains by each column."""
+        """What a score gains by each column, (n_features,); below 0 where the column misleads."""
         return self._of_score(self.estimate.values)
 
     @property
     def pvalues(self) -> Floats:
-        """Chance of such a gain, were there none."""
+        """Chance of such gains of a score if new rows gained nothing, (n_features,)."""
         return self._of_score(self.estimate.pvalues())
 
     @property
     def confidences(self) -> Floats:
-        """1 less the adjusted p-values."""
+        """1 less the p-values adjusted by Benjamini and Hochberg, (n_features,)."""
         return self._of_score(confidences(self.estimate.pvalues()))
 
     def _of_score(self, values: Floats) -> Floats:
@@ -118,8 +104,8 @@ class Importances:
         Returns
         -------
         intervals : ndarray of shape (n_features, 2)
-            Lower and upper ends. They cover what endless samples would give for the same table;
-            of a score, what it would gain for endless rows.
+            Lower and upper ends. They cover what unlimited samples would give for the same table;
+            of a score, what it would gain on unlimited rows.
 
         Raises
         ------

@@ -31,25 +31,13 @@ class Interaction(NamedTuple):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Interactions:
-    """Interactions of one model, or of the models of several folds.
-
-    Parameters
-    ----------
-    effects : tuple of Effects
-        Main effects and interactions of each model.
-    bins : Bins
-    feature_names : ndarray of shape (n_features,)
-    output_shares : ndarray of shape (n_outputs,)
-        What each output counts in a strength.
-    output : callable
-        From a label to the number of its output.
-    """
+    """Interactions of one model, or of the models of several folds, with their effects."""
 
     effects: tuple[Effects, ...]
     bins: Bins
     feature_names: NDArray[np.object_]
-    output_shares: Floats
-    output: Callable[[Any], int]
+    output_shares: Floats  # what each output counts in a strength
+    output: Callable[[Any], int]  # from a label to the number of its output
 
     def __repr__(self) -> str:
         pairs = ", ".join(f"{a} x {b}: {strength:.3g}" for a, b, strength, _ in self.top(3))

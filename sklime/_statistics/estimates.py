@@ -69,7 +69,7 @@ class Estimate(NamedTuple):
         return (low > 0) | (high < 0)
 
     def pvalues(self) -> Array:
-        """Chance of a value as large, were the true one 0 or less; 1 where nothing varies."""
+        """Chance of a value this large if the true one is at most 0; 1 where nothing varies."""
         known = self.sem > 0
         t = np.divide(self.values, self.sem, out=np.zeros_like(self.values), where=known)
         return np.where(known, student_t.sf(t, self.dof), 1.0)
@@ -81,15 +81,10 @@ def confidences(pvalues: Array) -> Array:
 
 
 class Values:
-    """What is aggregated, made from the weights by blocks of rows to save memory.
+    """What is aggregated, made from replicates of the weights by blocks of rows to save memory.
 
-    Parameters
-    ----------
-    replicates : ndarray of shape (n_replicates, n_explained, n_features, n_outputs)
-    factor : ndarray of shape (n_explained, n_features), optional
-        What the weights are multiplied by: 1 - p for contributions.
-    coefficients : ndarray of shape (n_explained, n_outputs), optional
-        What each row's outputs count in the one output to be had.
+    Weights are multiplied by a `factor` (n_explained, n_features), 1 - p for contributions; with
+    `coefficients` (n_explained, n_outputs) the outputs of a row are added up to one.
     """
 
     def __init__(
@@ -216,23 +211,10 @@ def estimate_importances(
 ) -> Estimate:
     """Importances of all columns, with their standard errors.
 
-    Parameters
-    ----------
-    replicates : ndarray of shape (n_replicates, n_explained, n_features, n_outputs)
-        Independent estimates of the same weights.
-    aggregation : str or callable
-        A name of ``AGGREGATIONS``, or a function of a weight matrix.
-    shares : array-like of shape (n_outputs,), default=None
-        What each output's importance counts in the sum over outputs; None: equal parts.
-    bias_correction : bool
-        Whether to take the noise out of "mean_abs" and "rms"; below 0 they then become 0.
-    sample_weight : array-like of shape (n_explained,), default=None
-        Weights of the rows explained.
-    population : float, default=None
-        Number of rows (sum of their weights) of the table that the explained ones were drawn
-        from; None: of an endless one.
-    row_classes, num_features
-        Class of each row, for "homogeneity"; length of each list, for "frequency".
+    `shares` (n_outputs,) are what each output's importance counts in the sum, equal parts by
+    default; `bias_correction` takes the noise out of "mean_abs" and "rms", which are then at least
+    0; `population` is the weight of the rows that the explained ones were drawn from, unlimited by
+    default. "homogeneity" needs `row_classes`, "frequency" takes `num_features`.
     """
     name = aggregation if isinstance(aggregation, str) else None
     function = resolve(aggregation, row_classes=row_classes, num_features=num_features)
@@ -254,7 +236,7 @@ def estimate_importances(
         else:
             variance, dof = _group_variance(function, replicates, row_weights, shares)
         errors.append((unseen * variance, dof))
-        if name == "mean":  # what of the noise is each row's own, the spread of rows holds, too
+        if name == "mean":  # noise that is each row's own is in the spread over rows already
             own = _own_variance(replicates, row_weights, shares)
             pool_variance = np.maximum(pool_variance - unseen * own, 0)
     errors.append((pool_variance, pool_dof))

@@ -13,7 +13,7 @@ from .._tables.table import Table
 
 Floats = NDArray[np.float64]
 
-REMAINDER = "(interactions, place in bin)"  # what is not in the columns' values
+REMAINDER = "(interactions, change inside bins)"  # what columns leave
 
 
 def base_values(explained: Any) -> Floats:

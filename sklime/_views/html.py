@@ -44,8 +44,8 @@ def ranking(
 ) -> str:
     """Return a table of names by decreasing size of their values, with bars.
 
-    Colours are those of the page it is shown in. Every text is escaped. Standard errors that are
-    not finite are left out; values that are not told from 0 look like it.
+    It takes the colours of its page, and escapes every text. Standard errors that are not finite
+    are left out; values whose interval holds 0 are in italics, with empty bars.
     """
     values, sem, told = estimate.values, estimate.sem, estimate.told()
     shown, rest = largest(values, max_features)

@@ -356,7 +356,8 @@ def texts(values: Floats, signed: bool = False) -> list[str]:
     largest, sign = np.abs(values[np.isfinite(values)]).max(initial=0), "+" if signed else ""
     decimals = max(0, 2 - int(np.floor(np.log10(largest or 1))))
     form = f"{sign},.{decimals}f" if 1e-4 <= largest < 1e7 else f"{sign}.2e"
-    return [f"{value:{form}}".replace("-", _MINUS) if value else "0" for value in values]
+    rounded = np.round(values, decimals) + 0.0  # nothing is called -0.00
+    return [f"{value:{form}}".replace("-", _MINUS) if value else "0" for value in rounded]
 
 
 def descending(numbers: Floats) -> Places:

@@ -438,7 +438,7 @@ def test_waterfall_ends_at_the_models_own_prediction(mixed, values):
         prediction = model.predict_proba(X.iloc[[row]])[0, 1]
         assert steps[-1, 1] == pytest.approx(prediction, abs=1e-12)
         np.testing.assert_allclose(steps[1:, 0], steps[:-1, 1])  # each starts where one ends
-        assert y_labels(display.ax_)[-1] == "(interactions, place in bin)"
+        assert y_labels(display.ax_)[-1] == "(interactions, change inside bins)"
         (end,) = [t.get_text() for t in display.ax_.texts if "prediction" in t.get_text()]
         assert float(end.split(" = ")[1]) == pytest.approx(prediction, rel=0.01)
 

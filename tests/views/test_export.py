@@ -187,7 +187,7 @@ def test_frame_of_arrays_without_pandas_names_the_command(linear, monkeypatch):
 def test_shap_values_are_those_of_the_positive_class(mixed):
     explanation = to_shap(mixed)
     np.testing.assert_array_equal(explanation.values[:, :-1], mixed.attributions[:, :, 1])
-    names = ["age", "city", "<b>x</b>", "(interactions, place in bin)"]
+    names = ["age", "city", "<b>x</b>", "(interactions, change inside bins)"]
     assert list(explanation.feature_names) == names
     plain = to_shap(mixed, remainder=False)
     np.testing.assert_array_equal(plain.values, mixed.attributions[:, :, 1])
@@ -228,7 +228,7 @@ def test_shap_waterfall_ends_at_the_models_prediction(mixed):
     texts = [label.get_text() for ax in plt.gcf().axes for label in ax.get_xticklabels()]
     assert f"${mixed.predictions[3, 1]:0.3f}".rstrip("0").lstrip("$") in " ".join(texts)
     names = [label.get_text() for label in plt.gcf().axes[0].get_yticklabels()]
-    assert any("(interactions, place in bin)" in name for name in names)
+    assert any("(interactions, change inside bins)" in name for name in names)
 
 
 @uses_shap
