@@ -3,6 +3,7 @@
 import os
 import sys
 
+import numpy as np
 import pandas as pd
 import pytest
 from partitions import KEY, explained, table_and_wrapper
@@ -40,3 +41,12 @@ def test_partitions_of_a_spark_table_are_explained_like_one_table(spark):
     schema = ", ".join([f"{KEY} long", *(f"{name} double" for name in X.columns)])
     found = frame.mapInPandas(explain, schema).toPandas().set_index(KEY).sort_index()
     pd.testing.assert_frame_equal(found, explained(X, wrapper), check_exact=True)
+
+
+def test_the_recipe_of_the_readme(spark):
+    X, wrapper = table_and_wrapper()
+    frame = spark.createDataFrame(X)
+    schema = ", ".join(f"{name} double" for name in X.columns)
+    found = frame.mapInPandas(lambda parts: (explained(part, wrapper) for part in parts), schema)
+    expected = explained(X, wrapper).to_numpy()
+    np.testing.assert_array_equal(found.toPandas().to_numpy(), expected)
