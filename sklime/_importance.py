@@ -16,7 +16,7 @@ from sklearn.utils._param_validation import (
 )
 
 from ._engines import ENGINES
-from ._explainer import Explainer, kept_labels
+from ._explainer.explainer import Explainer, kept_labels
 from ._explanations import Explanations
 from ._importances import Importances
 from ._model.response import RESPONSE_METHODS

@@ -24,15 +24,15 @@ from sklearn.utils.validation import (
     check_is_fitted,
 )
 
-from ._checks import check_fit
 from ._delegation import Delegates, validated_fit
 from ._engines import over_workers
-from ._explainer import Explainer, kept_labels
+from ._explainer.checks import check_fit
+from ._explainer.explainer import Explainer, kept_labels
+from ._explainer.plan import Plan
 from ._explanations import Explanations
 from ._importance import PARAMETERS, summary
 from ._model.response import class_values
 from ._neighborhood.rows import check_table, feature_names, has_weight, row_weights
-from ._plan import Plan
 from ._statistics.estimates import mean_estimate
 from ._tables.table import Table
 

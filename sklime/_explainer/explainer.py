@@ -14,25 +14,25 @@ from numpy.typing import NDArray
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import gen_batches
 
-from ._anova.effects import variance_split
-from ._engines import Engine, OneColumn, OneColumnReader, Reader, explain_rows
-from ._engines.pooled import PooledReader
-from ._engines.samples import HIGHER_ORDERS, Samples
-from ._explanations import Explanations
-from ._model.loss import Derived, only, score_coefficients, score_response
-from ._model.progress import progress
-from ._model.response import Response, choose_response, class_values
-from ._model.target import target_array
-from ._neighborhood.bins import Bins
-from ._neighborhood.kernel import hold, lime_width
-from ._neighborhood.rows import (
+from .._anova.effects import variance_split
+from .._engines import Engine, OneColumn, OneColumnReader, Reader, explain_rows
+from .._engines.pooled import PooledReader
+from .._engines.samples import HIGHER_ORDERS, Samples
+from .._explanations import Explanations
+from .._model.loss import Derived, only, score_coefficients, score_response
+from .._model.progress import progress
+from .._model.response import Response, choose_response, class_values
+from .._model.target import target_array
+from .._neighborhood.bins import Bins
+from .._neighborhood.kernel import hold, lime_width
+from .._neighborhood.rows import (
     check_table,
     feature_names,
 )
-from ._plan import Plan, Settings
-from ._rows import label_positions
-from ._tables.table import Table
-from .exceptions import HigherOrderWarning, LowFidelityWarning
+from .._rows import label_positions
+from .._tables.table import Table
+from ..exceptions import HigherOrderWarning, LowFidelityWarning
+from .plan import Plan, Settings
 
 # Less than this share of the variance in main effects, and importances of main effects mislead.
 LOW_FIDELITY = 0.25

@@ -12,11 +12,11 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.utils import check_array, get_tags
 from sklearn.utils.validation import _check_sample_weight, has_fit_parameter
 
-from ._model.loss import SCORINGS, checked_scoring
-from ._model.response import estimator_type
-from ._model.target import target_array
-from ._rows import label_positions, refuse_signs
-from ._statistics.aggregations import SIGNED, resolve
+from .._model.loss import SCORINGS, checked_scoring
+from .._model.response import estimator_type
+from .._model.target import target_array
+from .._rows import label_positions, refuse_signs
+from .._statistics.aggregations import SIGNED, resolve
 
 
 def check_fit(wrapper: Any, X: Any, y: Any, sample_weight: Any) -> None:

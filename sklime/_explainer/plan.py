@@ -11,21 +11,21 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_consistent_length
 
-from ._checks import check_parameters
-from ._engines import ENGINES, Engine, OneColumn
-from ._engines.samples import Samples
-from ._model.response import estimator_type
-from ._model.target import target_array
-from ._neighborhood.rows import (
+from .._engines import ENGINES, Engine, OneColumn
+from .._engines.samples import Samples
+from .._model.response import estimator_type
+from .._model.target import target_array
+from .._neighborhood.rows import (
     check_table,
     choose_rows,
     feature_names,
     make_neighborhood,
     row_weights,
 )
-from ._neighborhood.sampler import Neighborhood
-from ._statistics.aggregations import resolve
-from ._tables.table import Table
+from .._neighborhood.sampler import Neighborhood
+from .._statistics.aggregations import resolve
+from .._tables.table import Table
+from .checks import check_parameters
 
 
 @dataclass(frozen=True)

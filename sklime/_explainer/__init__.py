@@ -1,0 +1,1 @@
+"""Fitting asks the model once, explaining reads the answers."""
