@@ -274,7 +274,9 @@ def row_texts(explained: Any, i: int) -> list[str]:
 def _text(value: Any) -> str:
     if value is None or value != value:
         return "missing"
-    return f"{value:.4g}" if isinstance(value, float | np.floating) else str(value)
+    if isinstance(value, float | np.floating):
+        return f"{value:.4g}"
+    return str(value).removesuffix(" 00:00:00")  # a date without a time
 
 
 def _bin_texts(explained: Any, i: int, values: list[str]) -> list[str]:

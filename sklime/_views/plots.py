@@ -51,9 +51,9 @@ def axes(
         n_lines = 8.5 if lines is None else len(lines.names) + bool(lines.more)
         _, ax = plt.subplots(figsize=(width, 1.6 + 0.32 * n_lines), layout="constrained")
     ax.spines[["top", "right"]].set_visible(False)
-    ax.set_xlabel(x_label, parse_math=False)
-    ax.set_ylabel(y_label, parse_math=False)
-    ax.set_title(title, loc="left", fontsize="medium", parse_math=False)
+    ax.set_xlabel(x_label, parse_math=False, wrap=True)
+    ax.set_ylabel(y_label, parse_math=False, wrap=True)
+    ax.set_title(title, loc="left", fontsize="medium", parse_math=False, wrap=True)
     if lines is not None:
         n = len(lines.names)
         ax.set_ylim(n - 0.5 + bool(lines.more), -0.5)
@@ -93,6 +93,7 @@ def bars(
         error_kw={"ecolor": text_color(), "capsize": 2.5},
     )
     ax.bar_label(drawn, texts(values, signed), padding=4, fontsize="small")
+    ax.use_sticky_edges = not signed  # else a waterfall's first bar touches the edge
     ends = np.append(values + starts, starts)
     number_axis(ax, ends, len(values))
     make_room(ax)
@@ -289,7 +290,7 @@ def effect(
     below = ax.get_xaxis_transform()  # the numbers of rows, in the lowest fifth of the plot
     ax.stairs(counts / counts.max() / 5, places, fill=True, transform=below, color=_GREY, alpha=0.3)
     ax.fill_between(edges, low, high, step="post", color=color, alpha=0.2, linewidth=0)
-    ax.stairs(means, edges, baseline=None, color=color, linewidth=2)
+    ax.stairs(means, edges, baseline=None, color=color, linewidth=2, zorder=3)
     ax.axhline(0, color=color, linewidth=0.8, zorder=0.5)
     shades = _shades(shade if levels is None else levels)
     ax.scatter(x, y, 14, shades, alpha=0.75, linewidths=0, rasterized=len(x) > _MANY)

@@ -168,6 +168,35 @@ def test_numbers_stay_inside_and_off_the_names(kind, scale):
         assert not any(one.overlaps(other) for i, one in enumerate(boxes) for other in boxes[:i])
 
 
+@pytest.mark.parametrize("kind", ["bar", "beeswarm", "box", "effect", "pair", "row"])
+def test_titles_and_labels_are_inside_the_figure(kind):
+    names = ["income before tax and all deductions in 2023", "kind of occupation by the census"]
+    X = numbers(names[:1])
+    X[names[1]] = pd.Categorical(np.where(np.arange(80) % 3, "a level of many words", "b"))
+    y = np.where(X[names[0]] + np.arange(80) % 2 > 0, "a class of many words, too", "no")
+
+    class Model:
+        classes_ = np.unique(y)
+
+        def predict_proba(self, X):
+            p = 1 / (1 + np.exp(-X[names[0]].to_numpy() * (X[names[1]] == "b")))
+            return np.column_stack([p, 1 - p])
+
+    options = {"aggregation": "rms", "num_samples": 512, "random_state": 0}
+    explanations = lime_importance(Model(), X, **options).explanations
+    shown = {"kind": kind, "column": names[1] if kind == "effect" else None}
+    if kind == "pair":
+        shown = {"kind": "interactions", "column": names}
+    display = from_explanations(explanations, aggregation="rms", **shown)
+    figure, ax = display.figure_, display.ax_
+    figure.canvas.draw()
+    for text in (ax._left_title, ax.xaxis.label, ax.yaxis.label, *ax.get_yticklabels()):
+        if text.get_text():
+            box = text.get_window_extent()
+            assert box.x0 >= 0
+            assert box.x1 <= figure.bbox.x1, text.get_text()
+
+
 def test_wrappers_without_explanations_are_drawn(data):
     wrapper = LimeImportanceWrapper(
         LogisticRegression(max_iter=1000), num_samples=128, random_state=0, keep_explanations=False
