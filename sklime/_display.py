@@ -125,7 +125,7 @@ class LimeImportanceDisplay:
             intervals=importances.confint(),
             name=importances.name,
             feature_names=importances.feature_names,
-            explanations=importances.explanations,
+            explanations=getattr(importances, "explanations", None),
             fold_importances=getattr(wrapper, "fold_importances_", None),  # only with cv
             aggregation=wrapper.aggregation,
             labels=wrapper.labels,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import copy
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,13 +28,14 @@ class Importances:
         Values, standard errors and degrees of freedom.
     feature_names : ndarray of shape (n_features,)
         Names of the columns.
-    importances : ndarray of shape (n_features, n_explained) or None
+    importances : ndarray of shape (n_features, n_explained)
         Size of each row's contributions (or weights), free of the neighbourhood's noise on average;
-        what each row gains, of a score. None where rows are not kept.
+        what each row gains, of a score.
     importances_std : ndarray of shape (n_features,)
         Standard deviation of `importances` over the rows.
-    explanations : Explanations or None
-        The weights of every row, and all that goes with them.
+    explanations : Explanations
+        The weights of every row, and all that goes with them. A wrapper with
+        ``keep_explanations=False`` has importances without these, and without `importances`.
     name : str
         What they are, in words.
     scored : bool, default=False
@@ -57,11 +59,17 @@ class Importances:
 
     estimate: Estimate
     feature_names: NDArray[np.object_]
-    importances: Floats | None
+    importances: Floats
     importances_std: Floats
-    explanations: Explanations | None
+    explanations: Explanations
     name: str
     scored: bool = False
+
+    def _without_rows(self) -> Importances:
+        """The same without anything of single rows."""
+        lean = copy(self)
+        del lean.importances, lean.explanations
+        return lean
 
     @property
     def importances_mean(self) -> Floats:
@@ -132,8 +140,8 @@ class Importances:
             If the rows were no dataframe and pandas is not installed.
         """
         order = np.argsort(-self.estimate.values, kind="stable")
-        data = None if self.explanations is None else self.explanations.data
-        backend = dataframe_library(data)
+        explained = getattr(self, "explanations", None)
+        backend = dataframe_library(None if explained is None else explained.data)
         low, high = self.confint().T
         columns: dict[str, NDArray[Any]] = {
             "column": self.feature_names,
@@ -151,7 +159,7 @@ class Importances:
 
     def _direction(self) -> Floats:
         directions = np.full(len(self.feature_names), np.nan)
-        explained = self.explanations
+        explained = getattr(self, "explanations", None)
         several = explained is not None and len(explained.output_names) > 2
         if explained is None or several or self.scored:
             return directions

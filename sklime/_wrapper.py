@@ -381,7 +381,7 @@ class LimeImportanceWrapper(Delegates, MetaEstimatorMixin, BaseEstimator):
             self.explanations_ = explanations
             self._explainers = [fold.explainer for fold in folds]
         else:
-            importances = replace(importances, explanations=None, importances=None)
+            importances = importances._without_rows()
         self.importances_ = importances
         if not self.feature_importances_.any():
             warnings.warn(
