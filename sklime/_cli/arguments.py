@@ -2,7 +2,6 @@
 
 from argparse import ArgumentParser, ArgumentTypeError
 from collections.abc import Callable
-from math import inf, nan
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -13,83 +12,13 @@ from .models import ESTIMATORS
 SHOWN = 15
 FOLDS = 5
 
+_SCORES = ["auto", "neg_log_loss", "neg_brier_score", "accuracy", "neg_mean_squared_error"]
+
 
 class _Parser(ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """Say in one line what is wrong, without the usage."""
         self.exit(2, f"sklime: error: {message}\n")
-
-
-def make_parser() -> ArgumentParser:
-    """Return the parser, whose help is all that is said of the arguments."""
-    parser = _Parser(
-        prog="sklime",
-        description="Rank the columns of a table by their LIME importances for a model.",
-        epilog="Without FILE it ranks the columns of scikit-learn's breast cancer data.",
-    )
-    file = "table: .csv, .tsv, .txt, .json, .parquet or .xlsx, as people have them"
-    parser.add_argument("file", metavar="FILE", nargs="?", type=Path, help=file)
-    parser.add_argument("--version", action="version", version=f"sklime {__version__}")
-
-    def add(name: str, metavar: str | None, text: str, **options: Any) -> None:
-        options |= {} if metavar is None else {"metavar": metavar}
-        parser.add_argument(f"--{name}", help=text, **options)
-
-    several: dict[str, Any] = {"action": "append", "default": []}
-    add("target", "COLUMN", "column to predict (default: the last one)")
-    add(
-        "task",
-        None,
-        "default: classification of texts, booleans, categories and a few different integers",
-        choices=["classification", "regression"],
-    )
-    add("drop", "COLUMN", "leave this column out; repeatable", **several)
-    add("keep", "COLUMN", "use it though it looks like an index, id or text; repeatable", **several)
-    add(
-        "rows",
-        "N",
-        "rows to draw from a longer file (default: %(default)s)",
-        type=_integer(2),
-        default=100_000,
-    )
-    names = list(ESTIMATORS)
-    add("estimator", "NAME", "%(choices)s (default: the first)", choices=names, default=names[0])
-    add("top", "K", f"columns to show (default: {SHOWN}), and with --cv to score", type=_integer(1))
-    add(
-        "cv",
-        "K",
-        "show what a score gains by each column on the held-out rows of K folds, which to keep, "
-        "and how well those predict",
-        type=_integer(2),
-    )
-    add(
-        "scoring",
-        None,
-        f"the score that --cv ({FOLDS} folds if not given) takes; default: auto",
-        choices=["auto", "neg_log_loss", "neg_brier_score", "accuracy", "neg_mean_squared_error"],
-    )
-    add("output", "CSV", "write the importances of all columns", type=Path)
-    add("plot", "PNG", "draw the importances (or .pdf, .svg)", type=Path)
-    add("report", "HTML", "write a page with ranking, plots and settings", type=Path)
-    _add_method(add)
-    add("random-state", "N", "default: %(default)s", type=_integer(0), default=0)
-    return parser
-
-
-def _add_method(add: Callable[..., None]) -> None:
-    """Options that go to the wrapper as they are."""
-    see = "see LimeImportanceWrapper"
-    add("values", None, see, choices=["contributions", "weights"])
-    add(
-        "kernel-width",
-        "W",
-        "how far a neighbourhood reaches; 'lime' is lime's own width",
-        type=_width,
-    )
-    add("engine", None, see, choices=["pooled", "local", "lime"])
-    add("discretizer", None, see, choices=["quartile", "decile", "entropy"])
-    conditional = "redraw each column given the others, by itself (slow; kernel width 0)"
-    add("conditional", None, conditional, action="store_true")
 
 
 def _integer(least: int) -> Callable[[str], int]:
@@ -103,12 +32,61 @@ def _integer(least: int) -> Callable[[str], int]:
     return parse
 
 
-def _width(text: str) -> float | str:
-    """Argument type of kernel widths."""
-    try:
-        number = inf if text == "lime" else float(text)
-    except ValueError:
-        number = nan
-    if text != "lime" and not 0 <= number < inf:
-        raise ArgumentTypeError(f"must be 'lime' or a number of 0 or more. Got {text!r}.")
-    return text if text == "lime" else number
+def number_or_lime(text: str) -> float | str:
+    """Argument type of kernel widths, of which the wrapper says what else they must be."""
+    return text if text == "lime" else float(text)
+
+
+def make_parser() -> ArgumentParser:
+    """Return the parser, whose help is all that is said of the arguments."""
+    parser = _Parser(
+        prog="sklime",
+        description="Rank the columns of a table by their LIME importances for a model.",
+        epilog="Without FILE it ranks the columns of scikit-learn's breast cancer data.",
+    )
+    file = "table: .csv, .tsv, .txt, .json, .parquet or .xlsx, as people have them"
+    parser.add_argument("file", metavar="FILE", nargs="?", type=Path, help=file)
+    parser.add_argument("--version", action="version", version=f"sklime {__version__}")
+    for name, (metavar, text, options) in _options().items():
+        options |= {"metavar": metavar} if metavar else {}
+        parser.add_argument(f"--{name}", help=text, **options)
+    return parser
+
+
+def _options() -> dict[str, tuple[str, str, dict[str, Any]]]:
+    """What stands for the value of each option, its help, and what else argparse is told."""
+    several = {"action": "append", "default": []}
+    task = "default: classification of texts, booleans, categories and a few different integers"
+    odd = "use it though it looks like an index, id or text; repeatable"
+    rows = "rows to draw from a longer file (default: %(default)s)"
+    folds = "show what a score gains by each column on the held-out rows of K folds, which columns "
+    folds += "to keep, and how well those predict"
+    scoring = f"the score that --cv ({FOLDS} folds if not given) takes; default: auto"
+    first, *_ = names = list(ESTIMATORS)
+    width = "how far a neighbourhood reaches; 'lime' is lime's own width"
+    given = "redraw each column given the others, by itself (slow; kernel width 0)"
+    see = "see LimeImportanceWrapper"
+    return {
+        "target": ("COLUMN", "column to predict (default: the last one)", {}),
+        "task": ("", task, {"choices": ["classification", "regression"]}),
+        "drop": ("COLUMN", "leave this column out; repeatable", dict(several)),
+        "keep": ("COLUMN", odd, dict(several)),
+        "rows": ("N", rows, {"type": _integer(2), "default": 100_000}),
+        "estimator": (
+            "NAME",
+            "default: %(default)s; %(choices)s",
+            {"choices": names, "default": first},
+        ),
+        "top": ("K", f"columns to show ({SHOWN}), and with --cv to score", {"type": _integer(1)}),
+        "cv": ("K", folds, {"type": _integer(2)}),
+        "scoring": ("", scoring, {"choices": _SCORES}),
+        "output": ("CSV", "write the importances of all columns", {"type": Path}),
+        "plot": ("PNG", "draw the importances (or .pdf, .svg)", {"type": Path}),
+        "report": ("HTML", "write a page with ranking, plots and settings", {"type": Path}),
+        "values": ("", see, {"choices": ["contributions", "weights"]}),
+        "kernel-width": ("W", width, {"type": number_or_lime}),
+        "engine": ("", see, {"choices": ["pooled", "local", "lime"]}),
+        "discretizer": ("", see, {"choices": ["quartile", "decile", "entropy"]}),
+        "conditional": ("", given, {"action": "store_true"}),
+        "random-state": ("N", "default: %(default)s", {"type": _integer(0), "default": 0}),
+    }

@@ -11,7 +11,6 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
 from textwrap import shorten
 
 import numpy as np
@@ -82,7 +81,17 @@ def _run(args: Namespace) -> None:
             show(*table(ranking, shown, value), "", *aligned(notes), *lines)
             explanations = _named(wrapper.explanations_, data)
             if args.output is not None:
-                _write_csv(args.output, ranking, value)
+                names = [
+                    "rank",
+                    "column",
+                    value,
+                    "sem",
+                    "low",
+                    "high",
+                    "keep" if args.cv else "told",
+                ]
+                with args.output.open("w", newline="", encoding="utf-8") as file:
+                    csv.writer(file).writerows([names, *(line[:-1] for line in ranking)])
             if args.plot is not None:
                 draw(args.plot, explanations, {"kind": "bar", "max_features": shown})
             if args.report is not None:
@@ -135,21 +144,19 @@ def _check_paths(args: Namespace) -> None:
 
 
 def _load(args: Namespace) -> Dataset:
-    """The data, of a size that allows the folds."""
-    if args.file is not None:
-        if args.file.is_file() and args.file.stat().st_size > _SMALL:
-            progress(f"reading {args.file.name}")
-        for module in ("pandas", "skrub"):
-            require(module, "files", "reading a file")
-        from .files import read
+    """The data of the file, or those that need none."""
+    if args.file is None:
+        if args.target or args.task or args.drop or args.keep:
+            raise ValueError("--target, --task, --drop and --keep are for a FILE")
+        return breast_cancer()
+    if args.file.is_file() and args.file.stat().st_size > _SMALL:
+        progress(f"reading {args.file.name}")
+    for module in ("pandas", "skrub"):
+        require(module, "files", "reading a file")
+    from .files import read
 
-        options = {"drop": args.drop, "keep": args.keep, "max_rows": args.rows}
-        data = read(args.file, args.target, args.task, **options, seed=args.random_state)
-    elif args.target or args.task or args.drop or args.keep:
-        raise ValueError("--target, --task, --drop and --keep are for a FILE")
-    else:
-        data = breast_cancer()
-    return data
+    options = {"drop": args.drop, "keep": args.keep, "max_rows": args.rows}
+    return read(args.file, args.target, args.task, **options, seed=args.random_state)
 
 
 def _facts(data: Dataset, estimator: str) -> dict[str, str]:
@@ -211,18 +218,11 @@ def _meaning(
     return notes
 
 
-def _write_csv(path: Path, ranking: Sequence[Rank], value: str) -> None:
-    names = ["rank", "column", value, "sem", "low", "high", "keep" if value == "gain" else "told"]
-    with path.open("w", newline="", encoding="utf-8") as file:
-        csv.writer(file).writerows([names, *(line[:-1] for line in ranking)])
-
-
 def _settings(args: Namespace, wrapper: LimeImportanceWrapper, data: Dataset) -> list[str]:
     """What was done, and what it takes to do it again, in sentences."""
     explanations, n_rows = wrapper.explanations_, len(data.y)
-    packages = ("scikit-learn", "skrub", "pandas", "numpy", "scipy", "lime", "matplotlib")
     versions = [f"Python {platform.python_version()}", f"sklime {__version__}"]
-    for package in packages:
+    for package in ("scikit-learn", "skrub", "pandas", "numpy", "scipy", "lime", "matplotlib"):
         with suppress(PackageNotFoundError):
             versions.append(f"{package} {version(package)}")
     return f"""

@@ -1,8 +1,8 @@
 """Models for the command line: pipelines that take any columns, missing values included."""
 
-from collections.abc import Callable
 from typing import Any
 
+from sklearn import clone
 from sklearn.compose import TransformedTargetRegressor
 from sklearn.ensemble import (
     HistGradientBoostingClassifier,
@@ -19,45 +19,36 @@ from sklearn.svm import SVC, SVR
 
 # Stopping early would set rows aside, which a class of one row does not allow. Without a little
 # regularization, rare classes let boosting diverge.
-_BOOSTING = {
-    "early_stopping": False,
-    "categorical_features": "from_dtype",
-    "l2_regularization": 1.0,
-}
+_BOOSTING: dict[str, Any] = {"early_stopping": False, "l2_regularization": 1.0}
 
 
 def _scaled(regressor: Any) -> TransformedTargetRegressor:
     return TransformedTargetRegressor(regressor, transformer=StandardScaler())
 
 
-# Classifier and regressor by their random state; the default comes first.
-ESTIMATORS: dict[str, tuple[Callable[[int], Any], Callable[[int], Any]]] = {
+# Classifier and regressor; the default comes first.
+ESTIMATORS: dict[str, tuple[Any, Any]] = {
     "hist_gradient_boosting": (
-        lambda seed: HistGradientBoostingClassifier(**_BOOSTING, random_state=seed),
-        lambda seed: HistGradientBoostingRegressor(**_BOOSTING, random_state=seed),
+        HistGradientBoostingClassifier(**_BOOSTING),
+        HistGradientBoostingRegressor(**_BOOSTING),
     ),
-    "random_forest": (
-        lambda seed: RandomForestClassifier(n_jobs=-1, random_state=seed),
-        lambda seed: RandomForestRegressor(n_jobs=-1, random_state=seed),
-    ),
-    "linear": (lambda _: LogisticRegression(max_iter=1000), lambda _: Ridge()),
-    "svm": (lambda _: SVC(), lambda _: _scaled(SVR())),
-    "knn": (lambda _: KNeighborsClassifier(), lambda _: _scaled(KNeighborsRegressor())),
-    "mlp": (
-        lambda seed: MLPClassifier(max_iter=1000, random_state=seed),
-        lambda seed: _scaled(MLPRegressor(max_iter=1000, random_state=seed)),
-    ),
+    "random_forest": (RandomForestClassifier(n_jobs=-1), RandomForestRegressor(n_jobs=-1)),
+    "linear": (LogisticRegression(max_iter=1000), Ridge()),
+    "svm": (SVC(), _scaled(SVR())),
+    "knn": (KNeighborsClassifier(), _scaled(KNeighborsRegressor())),
+    "mlp": (MLPClassifier(max_iter=1000), _scaled(MLPRegressor(max_iter=1000))),
 }
 
 
 def make_estimator(name: str, X: Any, *, classify: bool, seed: int) -> Pipeline:
     """Return an unfitted pipeline around a model of that name, for a table like `X`."""
-    model, n_rows = ESTIMATORS[name][not classify](seed), len(X)
+    model, n_rows = clone(ESTIMATORS[name][not classify]), len(X)
     # Leaves of 20 rows tell nothing of a few, and those have few neighbours, fewer in a fold.
+    chosen = {"random_state": seed, "n_neighbors": min(5, max(1, n_rows // 4))}
     if name == "hist_gradient_boosting":
-        model.set_params(min_samples_leaf=min(20, max(1, n_rows // 6)))
-    elif name == "knn":
-        getattr(model, "regressor", model).set_params(n_neighbors=min(5, max(1, n_rows // 4)))
+        chosen["min_samples_leaf"] = min(20, max(1, n_rows // 6))
+    inner = getattr(model, "regressor", model)
+    inner.set_params(**{key: chosen[key] for key in chosen.keys() & inner.get_params()})
     return around(model, X)
 
 

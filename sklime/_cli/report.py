@@ -41,7 +41,6 @@ th, td {{padding: 2px 12px 2px 0; text-align: left; overflow-wrap: anywhere}}
 thead th {{border-bottom: 1px solid; white-space: nowrap}}
 .facts th {{font-weight: normal; width: 7rem; opacity: .75; vertical-align: top}}
 .number {{text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums}}
-.mark {{white-space: nowrap}}
 .track {{width: 30%}}
 .bar {{background: #0072B2; height: 12px; min-width: 1px}}
 .unsure {{opacity: .65; font-style: italic}}
@@ -78,7 +77,9 @@ def render(
     body = [
         f"<h1>{escape(title)}</h1>",
         *(f'<p class="warning">{escape(text)}</p>' for text in warned),
-        _table("facts", [f'<th scope="row">{escape(k)}</th>{_cell(v)}' for k, v in facts.items()]),
+        '<table class="facts">',
+        *(f"<tr><th>{escape(name)}</th>{_cell(text)}</tr>" for name, text in facts.items()),
+        "</table>",
         "<h2>Ranking</h2>",
         _ranking(ranking[:shown], value, ranking[0]),
     ]
@@ -96,10 +97,6 @@ def render(
     return _PAGE.format(title=escape(title), body="\n".join(body))
 
 
-def _table(kind: str, rows: Sequence[str]) -> str:
-    return "\n".join([f'<table class="{kind}">', *(f"<tr>{row}</tr>" for row in rows), "</table>"])
-
-
 def _cell(value: Any, kind: str = "") -> str:
     return f'<td class="{kind}">{escape(str(value))}</td>'
 
@@ -108,16 +105,14 @@ def _ranking(lines: Sequence[Rank], value: str, first: Rank) -> str:
     """A table with bars."""
     digits, largest = decimals(first.value), max(first.value, 0) or 1
     titles = ("rank", "column", value, "95 % interval", "", "")
-    rows = ["<thead><tr>", *(f'<th scope="col">{text}</th>' for text in titles), "</tr></thead>"]
+    rows = ["<table><thead><tr>", *(f"<th>{text}</th>" for text in titles), "</tr></thead>"]
     for line in lines:
-        cells = _cell(line.rank) + _cell(line.column)
-        cells += "".join(_cell(text, "number") for text in line.texts(digits)) + _cell(
-            line.mark, "mark"
-        )
+        cells = [_cell(line.rank), _cell(line.column)]
+        cells += [_cell(text, "number") for text in (*line.texts(digits), line.mark)]
         bar = f'<div class="bar" style="width: {max(line.value, 0) / largest:.1%}"></div>'
         kind = "told" if line.told else "unsure"
-        rows.append(f'<tr class="{kind}">{cells}<td class="track">{bar}</td></tr>')
-    return "\n".join(["<table>", *rows, "</table>"])
+        rows.append(f'<tr class="{kind}">{"".join(cells)}<td class="track">{bar}</td></tr>')
+    return "\n".join([*rows, "</table>"])
 
 
 def _pictures(
@@ -143,25 +138,21 @@ def _pictures(
 
 def _svg(explanations: Explanations, options: Mapping[str, Any]) -> str:
     """A plot as a part of the page, in the colour of its text."""
+    from matplotlib import rc_context
+
     parts = ("text.color", "axes.labelcolor", "axes.edgecolor", "xtick.color", "ytick.color")
-    style = {"svg.fonttype": "none"} | dict.fromkeys(parts, _INK)
+    style: Any = {"svg.fonttype": "none"} | dict.fromkeys(parts, _INK)
     image = StringIO()
-    draw(image, explanations, options, style, format="svg", transparent=True)
-    text = image.getvalue()
-    return text[text.index("<svg") :].replace(_INK, "currentColor")
+    with rc_context(style):
+        draw(image, explanations, options, format="svg", transparent=True)
+    return "<svg" + image.getvalue().partition("<svg")[2].replace(_INK, "currentColor")
 
 
-def draw(
-    file: Any,
-    explanations: Explanations,
-    options: Mapping[str, Any],
-    style: Any = None,
-    **saved: Any,
-) -> None:
+def draw(file: Any, explanations: Explanations, options: Mapping[str, Any], **saved: Any) -> None:
     """Draw by the display's `options` into a file, with matplotlib's options of `savefig`."""
     import matplotlib.pyplot as plt
 
-    with plt.rc_context(style), warnings.catch_warnings():
+    with warnings.catch_warnings():
         # Characters that the font lacks are drawn as boxes; there is no more to say of each one.
         warnings.filterwarnings("ignore", "Glyph .* missing")
         display = LimeImportanceDisplay.from_explanations(explanations, **options)

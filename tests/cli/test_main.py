@@ -486,11 +486,11 @@ def test_plot_is_written_in_the_format_of_its_name(suffix, start, tmp_path, file
         ),
         (
             ["--kernel-width=-1"],
-            "argument --kernel-width: must be 'lime' or a number of 0 or more. Got",
+            "The 'kernel_width' parameter of LimeImportanceWrapper must be",
         ),
         (
             ["--kernel-width", "x"],
-            "argument --kernel-width: must be 'lime' or a number of 0 or more.",
+            "argument --kernel-width: invalid number_or_lime value: 'x'",
         ),
         (["--values", "x"], "argument --values: invalid choice: 'x'"),
         (["--rows", "1"], "argument --rows: must be an integer of 2 or more. Got '1'."),
