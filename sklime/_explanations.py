@@ -13,7 +13,7 @@ from sklearn.utils import Bunch
 from ._interactions import Interactions
 from ._rows import Rows
 from ._statistics.aggregations import SIGNED, direction, submodular_pick
-from ._statistics.estimates import Estimate, cross_abs, estimate_importances
+from ._statistics.estimates import Estimate, cross_abs, estimate_importances, noise_floor
 from ._tables.columns import group_masks
 from ._tables.table import Table
 from ._views.html import describe, ranking
@@ -247,6 +247,21 @@ class Explanations(Rows):
         if self.coefficients is not None:
             return values.mean()[..., 0]
         return cross_abs(values, self.sample_weight, shares)
+
+    def noise_floor(self, labels: Any = "all") -> Floats:
+        """Mean size that the weights of a useless column would show by chance, uncorrected.
+
+        Parameters
+        ----------
+        labels : {"all", "predicted"}, class value or array-like of class values, default="all"
+            As in :meth:`estimate`.
+
+        Returns
+        -------
+        floor : ndarray of shape (n_features,)
+            In units of the response; NaN with a single replicate.
+        """
+        return noise_floor(*self._values(labels), self.sample_weight)
 
     def direction(self, labels: Any = "all") -> tuple[Floats, Floats]:
         """Mean weights with their signs, and the share of rows that have the more common sign.

@@ -11,6 +11,8 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy.stats import t as student_t
 from sklearn.datasets import load_breast_cancer, load_iris, make_friedman1
 from sklearn.ensemble import RandomForestClassifier
+from sklearn.feature_selection import SelectFromModel
+from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.model_selection import KFold
 from sklearn.pipeline import make_pipeline
@@ -217,9 +219,9 @@ def with_useless_columns(n_levels=(2, 10, 50)):
     return model, X, list(range(4, X.shape[1]))
 
 
-def test_useless_columns_have_less_than_their_uncorrected_importance():
+def test_noise_floor_is_the_uncorrected_importance_of_a_useless_column():
     model, X, categories = with_useless_columns()
-    plain, corrected = [], []
+    plain, corrected, floors = [], [], []
     for seed in range(100):
         explanations = lime_importance(
             model,
@@ -231,7 +233,9 @@ def test_useless_columns_have_less_than_their_uncorrected_importance():
         ).explanations
         plain.append(explanations.importances(bias_correction=False)[3:])
         corrected.append(explanations.magnitudes().mean(axis=0)[3:])
+        floors.append(explanations.noise_floor()[3:])
     chance = np.mean(plain, axis=0)
+    assert_allclose(np.mean(floors, axis=0), chance, rtol=0.1)
     assert (np.diff(chance[1:]) > 0).all()  # it grows with the levels
     error = np.std(corrected, axis=0) / 10
     assert (error < 0.2 * chance).all()
@@ -240,6 +244,17 @@ def test_useless_columns_have_less_than_their_uncorrected_importance():
     published = np.maximum(corrected, 0)
     assert (published.mean(axis=0) < 0.6 * chance).all()
     assert (np.square(published).mean(axis=0) < np.square(plain).mean(axis=0)).all()
+
+
+def test_a_threshold_of_noise_floors_selects_the_columns_that_the_model_uses():
+    model, X, categories = with_useless_columns()
+    wrapper = LimeImportanceWrapper(
+        FrozenEstimator(model), categorical_features=categories, random_state=0
+    )
+    wrapper.fit(X)
+    threshold = 3 * wrapper.explanations_.noise_floor().max()
+    selector = SelectFromModel(wrapper, threshold=threshold, prefit=True)
+    assert_array_equal(selector.get_support(), np.arange(X.shape[1]) < 3)
 
 
 def test_intervals_tell_the_columns_that_the_model_uses():

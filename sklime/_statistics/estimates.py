@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.special import gammaln
 from scipy.stats import false_discovery_control
 from scipy.stats import t as student_t
 
@@ -196,6 +197,27 @@ def cross_abs(
         block = factor * np.abs(replicates[:, rows].mean(axis=0))
         sizes[rows] = sum(np.moveaxis(np.atleast_3d(block), -1, 0))
     return sizes
+
+
+def noise_floor(
+    replicates: Replicates, shares: Array, sample_weight: ArrayLike | None = None
+) -> Array:
+    r"""Plain `mean_abs` of each column that noise alone would show; NaN with one replicate.
+
+    For normal noise :math:`\sqrt{2 / \pi}` times its standard deviation, taken from the spread over
+    the replicates, and summed over outputs by their `shares`.
+    """
+    n, row_weights = len(replicates), row_weights_of(replicates.shape[1], sample_weight)
+    if n < 2:
+        return np.full(replicates.shape[2], np.nan)
+    spread = sum(
+        row_sum(replicates[:, rows].std(axis=0, ddof=1), row_weights[rows])
+        for rows in _row_blocks(replicates)
+    )
+    # The expected standard deviation of n standard normal values is below 1.
+    expected = np.sqrt(2 / (n - 1)) * np.exp(gammaln(n / 2) - gammaln((n - 1) / 2))
+    floors: Array = spread / row_weights.sum() * np.sqrt(2 / np.pi / n) / expected
+    return floors @ np.asarray(shares)
 
 
 def estimate_importances(

@@ -11,6 +11,7 @@ from sklime._statistics.estimates import (
     Estimate,
     cross_abs,
     estimate_importances,
+    noise_floor,
     sums_of_rows,
 )
 
@@ -231,6 +232,22 @@ def test_bias_correction_removes_the_importance_of_noise(n_levels, name):
     plain = np.array([AGGREGATIONS[name](draw.mean(axis=0))[0] for draw in noise])
     assert abs(corrected.mean()) < 0.1 * plain.mean()
     assert np.mean(corrected**2) < np.mean(plain**2)
+
+
+@pytest.mark.parametrize("n_levels", [4, 50])
+def test_noise_floor_is_the_plain_importance_of_noise(n_levels):
+    noise = _noise(n_levels, np.random.default_rng(n_levels))
+    floors = [noise_floor(draw[..., np.newaxis], [1.0])[0] for draw in noise]
+    plain = [AGGREGATIONS["mean_abs"](draw.mean(axis=0))[0] for draw in noise]
+    assert np.mean(floors) == pytest.approx(np.mean(plain), rel=0.02)
+    assert np.mean(floors) == pytest.approx(np.sqrt(2 / np.pi) / 2, rel=0.02)
+
+
+def test_noise_floor_needs_two_replicates(replicates):
+    assert np.isnan(noise_floor(replicates[:1], np.ones(3))).all()
+    shares = [0.2, 0.3, 0.5]
+    separate = [noise_floor(replicates[..., [k]], [1.0]) for k in range(3)]
+    np.testing.assert_allclose(noise_floor(replicates, shares), np.dot(shares, separate))
 
 
 def _draws(n_draws, rng, n_rows, population, noise):
