@@ -379,17 +379,13 @@ class Explanations(Rows):
         Notes
         -----
         Greedily maximises ``sum_j I_j 1[some picked row shows column j]`` with
-        ``I_j = sqrt(sum_i |W_ij|)``, which is at least 1 - 1/e of the best choice [1]_. Where rows
-        add equally much, the one with the larger weights is taken.
-
-        References
-        ----------
-        .. [1] M. T. Ribeiro, S. Singh and C. Guestrin, "Why Should I Trust You?", KDD 2016.
+        ``I_j = sqrt(sum_i |W_ij|)``, which is at least 1 - 1/e of the best choice (Ribeiro, Singh
+        and Guestrin, 2016). Where rows add equally much, the one with the larger weights is taken.
         """
-        size = np.abs(self._values()[0].mean()) @ self._values()[1]
+        values, shares = self._values()
+        size = np.abs(values.mean()) @ shares
         rank = np.argsort(np.argsort(-size, axis=1, kind="stable"), axis=1)
-        shown = np.where(rank < num_features, size, 0.0)
-        return submodular_pick(shown, n)
+        return submodular_pick(np.where(rank < num_features, size, 0.0), n)
 
     def _repr_html_(self) -> str:
         title = measure(self, "mean_abs")
