@@ -74,3 +74,9 @@ def test_documented_defaults_are_those_of_the_signature(path):
     parameters = inspect.signature(resolve(path)).parameters.values()
     defaults = {each.name: each.default for each in parameters if each.default is not each.empty}
     assert documented_defaults(path) == defaults
+
+
+def test_help_of_the_wrapper_begins_with_the_parameters_that_matter_first():
+    first, _, parameters = inspect.getdoc(sklime.LimeImportanceWrapper).partition("Parameters\n---")
+    assert parameters
+    assert all(f"`{name}`" in first for name in ("cv", "scoring", "kernel_width", "random_state"))

@@ -115,6 +115,25 @@ def test_kinds_that_only_one_engine_has_say_which(data, kind, options):
     assert not plt.get_fignums()
 
 
+def test_only_a_known_mean_response_is_called_the_average(data):
+    model = LogisticRegression(max_iter=1000).fit(*data)
+    for options in ({"engine": "local", "kernel_width": 0}, {"engine": "local"}, {}):
+        explanations = lime_importance(
+            model, data[0], num_samples=256, max_samples=9, random_state=0, **options
+        ).explanations
+        display = from_explanations(explanations, kind="row", label="a")
+        first = "start = " if options else "average = "
+        assert any(text.get_text().startswith(first) for text in display.ax_.texts)
+
+
+def test_a_pair_wants_two_columns(data):
+    model = LogisticRegression(max_iter=1000).fit(*data)
+    explanations = lime_importance(model, data[0], num_samples=64, random_state=0).explanations
+    for column in ("sepal length (cm)", ("sepal length (cm)",), 3):
+        with pytest.raises(ValueError, match="'column' parameter must be two columns"):
+            from_explanations(explanations, kind="interactions", label="a", column=column)
+
+
 def test_results_are_tables_in_a_notebook(scored, data):
     X = numbers("abc")
     model = LinearRegression().fit(X, X["a"])
