@@ -67,6 +67,38 @@ def validated_fit(fit: Callable[..., _T]) -> MirrorsSampleWeight[_T]:
     return MirrorsSampleWeight(_fit_context(prefer_skip_nested_validation=False)(fit))
 
 
+_DOC = """{}
+
+        Parameters
+        ----------
+        X : {{array-like, sparse matrix, dataframe}} of shape (n_samples, n_features)
+            The rows, as in `fit`.
+        **params : dict
+            Metadata for the inner estimator's method.
+
+        Returns
+        -------
+        {}
+            {}
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError
+            If `fit` was not called.
+        """
+
+
+def _delegated(method: str, *doc: str) -> Any:
+    """A method of the inner estimator's; of its docstring the first line and what it returns."""
+
+    def ask(self: Any, X: Any, **params: Any) -> Any:
+        inner, params = self._ask(method, params)
+        return inner(X, **params)
+
+    ask.__name__, ask.__qualname__, ask.__doc__ = method, f"Delegates.{method}", _DOC.format(*doc)
+    return available_if(inner_has(method))(ask)
+
+
 class Delegates:
     """Methods of a meta-estimator that are those of its inner estimator."""
 
@@ -102,101 +134,30 @@ class Delegates:
             params = process_routing(self, method, **params).estimator[method]
         return getattr(self.estimator_, method), params
 
-    @available_if(inner_has("predict"))
-    def predict(self, X: Any, **params: Any) -> Any:
-        """Predict with the inner estimator.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix, dataframe} of shape (n_samples, n_features)
-            The rows, as in `fit`.
-        **params : dict
-            Metadata for the inner estimator's method.
-
-        Returns
-        -------
-        y : ndarray of shape (n_samples,) or (n_samples, n_outputs)
-            What the inner estimator predicts.
-
-        Raises
-        ------
-        sklearn.exceptions.NotFittedError
-            If `fit` was not called.
-        """
-        method, params = self._ask("predict", params)
-        return method(X, **params)
-
-    @available_if(inner_has("predict_proba"))
-    def predict_proba(self, X: Any, **params: Any) -> Any:
-        """Probabilities of the classes from the inner estimator.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix, dataframe} of shape (n_samples, n_features)
-            The rows, as in `fit`.
-        **params : dict
-            Metadata for the inner estimator's method.
-
-        Returns
-        -------
-        p : ndarray of shape (n_samples, n_classes), or a list of such arrays
-            Probabilities, in the order of `classes_`; a list for several outputs.
-
-        Raises
-        ------
-        sklearn.exceptions.NotFittedError
-            If `fit` was not called.
-        """
-        method, params = self._ask("predict_proba", params)
-        return method(X, **params)
-
-    @available_if(inner_has("predict_log_proba"))
-    def predict_log_proba(self, X: Any, **params: Any) -> Any:
-        """Log-probabilities of the classes from the inner estimator.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix, dataframe} of shape (n_samples, n_features)
-            The rows, as in `fit`.
-        **params : dict
-            Metadata for the inner estimator's method.
-
-        Returns
-        -------
-        p : ndarray of shape (n_samples, n_classes), or a list of such arrays
-            Natural logarithms of the probabilities, in the order of `classes_`.
-
-        Raises
-        ------
-        sklearn.exceptions.NotFittedError
-            If `fit` was not called.
-        """
-        method, params = self._ask("predict_log_proba", params)
-        return method(X, **params)
-
-    @available_if(inner_has("decision_function"))
-    def decision_function(self, X: Any, **params: Any) -> Any:
-        """Decision function of the inner estimator.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix, dataframe} of shape (n_samples, n_features)
-            The rows, as in `fit`.
-        **params : dict
-            Metadata for the inner estimator's method.
-
-        Returns
-        -------
-        scores : ndarray of shape (n_samples,) or (n_samples, n_classes)
-            Scores in units of the inner estimator, such as distances to a hyperplane.
-
-        Raises
-        ------
-        sklearn.exceptions.NotFittedError
-            If `fit` was not called.
-        """
-        method, params = self._ask("decision_function", params)
-        return method(X, **params)
+    predict = _delegated(
+        "predict",
+        "Predict with the inner estimator.",
+        "y : ndarray of shape (n_samples,) or (n_samples, n_outputs)",
+        "What the inner estimator predicts.",
+    )
+    predict_proba = _delegated(
+        "predict_proba",
+        "Probabilities of the classes from the inner estimator.",
+        "p : ndarray of shape (n_samples, n_classes), or a list of such arrays",
+        "Probabilities, in the order of `classes_`; a list for several outputs.",
+    )
+    predict_log_proba = _delegated(
+        "predict_log_proba",
+        "Log-probabilities of the classes from the inner estimator.",
+        "p : ndarray of shape (n_samples, n_classes), or a list of such arrays",
+        "Natural logarithms of the probabilities, in the order of `classes_`.",
+    )
+    decision_function = _delegated(
+        "decision_function",
+        "Decision function of the inner estimator.",
+        "scores : ndarray of shape (n_samples,) or (n_samples, n_classes)",
+        "Scores in units of the inner estimator, such as distances to a hyperplane.",
+    )
 
     @available_if(inner_has("score"))
     def score(self, X: Any, y: Any = None, **params: Any) -> Any:
