@@ -48,16 +48,34 @@ def test_enum_levels_are_in_declared_order():
 
 
 @pytest.mark.parametrize(
-    ("column", "types"),
-    [([1, "a", None], "['int', 'str']"), ([[1], [2], [3]], "['list']"), ([{}, None, 1], "dict")],
+    ("column", "types"), [([[1], [2], [3]], "['list']"), ([{}, None, 1], "dict")]
 )
-def test_levels_that_cannot_be_sorted_name_the_column(column, types):
+def test_cells_that_cannot_be_levels_name_the_column(column, types):
     frame = pd.DataFrame({"age": pd.Series(column, dtype=object)})
-    with pytest.raises(TypeError, match="The levels of column 'age' must be uniformly") as error:
+    with pytest.raises(TypeError, match=r"must be hashable.* in column 'age'") as error:
         Table(frame).levels(0)
     assert types in str(error.value)
-    with pytest.raises(TypeError, match="The levels of column 0 must be uniformly"):
+    with pytest.raises(TypeError, match=r"must be hashable.* in column 0"):
         Table(frame.to_numpy()).levels(0)
+
+
+def test_levels_of_several_types_are_sorted_by_type():
+    cells = [2, "a", None, 1, "B", 0.5, (1, "x")]
+    table = Table(pd.DataFrame({"c": pd.Series(cells, dtype=object)}))
+    codes, levels = table.levels(0)
+    assert levels == [0.5, 1, 2, "B", "a", (1, "x")]
+    assert codes.tolist() == [2, 4, -1, 1, 3, 0, 5]
+
+
+@pytest.mark.parametrize("library", [pd, pl])
+def test_a_column_of_texts_may_have_none_in_training(library):
+    nothing = Table(library.DataFrame({"c": library.Series([None, None], dtype=_text(library))}))
+    assert nothing.is_categorical(0)
+    assert nothing.levels(0)[1] == []
+
+
+def _text(library):
+    return pl.String if library is pl else "str"
 
 
 def test_codes_in_the_levels_of_another_table():

@@ -52,8 +52,9 @@ class Frame:
         return "number" if dtype.is_numeric() else cell_unit(self.cells(j))
 
     def values(self, j: int) -> NDArray[Any]:
-        if isinstance(self._columns[j], np.ndarray) and self._kind(j) != "O":
-            return numbers(self._columns[j])
+        if isinstance(self._columns[j], np.ndarray):
+            objects = self._kind(j) == "O"
+            return numbers_or_texts(self.cells(j)) if objects else numbers(self._columns[j])
         column = self._series(j)
         dtype = column.dtype
         if dtype.is_numeric() or dtype == nw.Boolean:
@@ -63,7 +64,7 @@ class Frame:
         if dtype in (nw.Date, nw.Datetime, nw.Duration):
             return numbers(column.to_numpy())
         cells = self.cells(j)
-        return cells if dtype in (nw.Categorical, nw.Enum) else numbers_or_texts(cells)
+        return cells if dtype in (nw.Categorical, nw.Enum, nw.String) else numbers_or_texts(cells)
 
     def cells(self, j: int) -> NDArray[np.object_]:
         return object_cells(self._series(j).to_list())
@@ -134,23 +135,6 @@ class PandasFrame(Frame):
     def _series(self, j: int) -> nw.Series[Any]:
         column = self._columns[j]
         return nw.from_native(_pandas().Series(column, dtype=column.dtype), series_only=True)
-
-    def values(self, j: int) -> NDArray[Any]:
-        column, kind = self._columns[j], self._kind(j)
-        if isinstance(column, np.ndarray):
-            return numbers(column) if kind != "O" else numbers_or_texts(self.cells(j))
-        if kind in "biuf":
-            return column.to_numpy(np.float64, na_value=np.nan)
-        if isinstance(column.dtype, (_pandas().CategoricalDtype, _pandas().StringDtype)):
-            return self.cells(j)
-        return super().values(j)
-
-    def cells(self, j: int) -> NDArray[np.object_]:
-        return object_cells(self._columns[j].tolist())
-
-    def declared_levels(self, j: int) -> list[Any]:
-        dtype = self._columns[j].dtype
-        return dtype.categories.tolist() if getattr(dtype, "ordered", False) else []
 
     def _joined(self, j: int, other: Frame) -> Any:
         first, second = self._series(j).to_native(), other._series(j).to_native()
