@@ -22,13 +22,14 @@ def base_values(explained: Any) -> Floats:
     The mean response, where the engine knows it and there are contributions; else the intercepts
     of the rows' linear models.
     """
-    base: Floats = explained.intercepts
-    if explained.values == "contributions" and explained.effects:
-        mean = np.mean([effects.intercept for effects in explained.effects], axis=0)
-        base = np.broadcast_to(mean, base.shape)
-    elif explained.values == "contributions":
+    if explained.values == "weights":
+        base = explained.intercepts
+    elif explained.effects:  # of the models that explain a row
+        means, read_by = [effects.intercept for effects in explained.effects], explained.read_by
+        base = read_by @ np.array(means) / read_by.sum(axis=1, keepdims=True)
+    else:
         own = 1 - explained.bins.outside(explained.codes)[..., None]
-        base = base + (own * explained.weights).sum(axis=1)
+        base = explained.intercepts + (own * explained.weights).sum(axis=1)
     return np.asarray(explained._read(base))
 
 

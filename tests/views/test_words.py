@@ -126,6 +126,26 @@ def test_only_a_known_mean_response_is_called_the_average(data):
         assert any(text.get_text().startswith(first) for text in display.ax_.texts)
 
 
+def test_the_average_is_that_of_the_model_that_explains_the_row():
+    X = numbers("ab")
+
+    class Counts(LinearRegression):
+        """It adds the number of rows it was fitted to, so that averages of folds differ."""
+
+        def predict(self, X):
+            return super().predict(X) + self.n_rows_
+
+        def fit(self, X, y):
+            self.n_rows_ = len(X)
+            return super().fit(X, y)
+
+    folds = [(np.arange(10, 80), np.arange(10)), (np.arange(30), np.arange(30, 80))]
+    wrapper = LimeImportanceWrapper(Counts(), cv=folds, num_samples=512, random_state=0)
+    explanations = wrapper.fit(X, X["a"]).explanations_
+    base = explanations.to_shap().base_values
+    np.testing.assert_allclose(base, np.repeat([70, 30], [10, 50]), atol=0.5)
+
+
 def test_a_pair_wants_two_columns(data):
     model = LogisticRegression(max_iter=1000).fit(*data)
     explanations = lime_importance(model, data[0], num_samples=64, random_state=0).explanations
