@@ -384,9 +384,11 @@ class LimeImportanceWrapper(Delegates, MetaEstimatorMixin, BaseEstimator):
             importances = importances._without_rows()
         self.importances_ = importances
         if not self.feature_importances_.any():
+            what = "the response does not change with any column"
+            if self.scoring is not None:
+                what = "no column helps the score"
             warnings.warn(
-                "All importances are 0: the response does not change with any column. "
-                "SelectFromModel keeps every column then.",
+                f"All importances are 0: {what}. SelectFromModel keeps every column then.",
                 UserWarning,
                 stacklevel=2,
             )

