@@ -237,12 +237,14 @@ class Numbers(RegressorMixin, BaseEstimator):
         return np.asarray(X["number"])
 
 
-@pytest.mark.parametrize("engine", ["pooled", "local"])
+@pytest.mark.parametrize(
+    "params", [{}, {"engine": "local"}, {"kernel_width": 0, "conditional": True}], ids=str
+)
 @pytest.mark.parametrize("library", ["pandas", "polars", "pyarrow"])
 @pytest.mark.parametrize("trip", ROUND_TRIPS)
-def test_frames_come_back_and_explain_other_rows_by_the_same_bits(trip, library, engine):
+def test_frames_come_back_and_explain_other_rows_by_the_same_bits(trip, library, params):
     X = mixed_table(library)
-    fitted = wrap(Numbers(), engine=engine, max_samples=9).fit(X, np.arange(60))
+    fitted = wrap(Numbers(), max_samples=9, **params).fit(X, np.arange(60))
     back = ROUND_TRIPS[trip](fitted)
     assert back.explanations_.data.equals(fitted.explanations_.data)
     rows = X[:5]

@@ -149,7 +149,7 @@ class _Scores:
                 self._raw(table), self._centers, self._spreads, strict=True
             )
         ]
-        ends = np.cumsum([part.shape[1] for part in parts])
+        ends = np.cumsum([part.shape[1] for part in parts]).tolist()
         slices = [slice(end - part.shape[1], end) for part, end in zip(parts, ends, strict=True)]
         return np.hstack(parts), slices
 
