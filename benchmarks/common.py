@@ -3,14 +3,10 @@
 import os
 import time
 from collections.abc import Callable, Iterable
-from functools import cache
-from pathlib import Path
 from typing import Any
 
 import joblib
 import numpy as np
-
-import sklime
 
 # Fitted models and the peers' rankings are kept in the folder that this variable names, if any, so
 # that only this package's part is repeated.
@@ -61,10 +57,3 @@ def by_turns(
         own.append(seconds(ours))
         other.append(seconds(peer) * scale)
     return [b / a for a, b in zip(own, other, strict=True)], float(np.median(own))
-
-
-@cache
-def code_version() -> str:
-    """A number for the package's code, under which its own results may be kept."""
-    files = sorted(Path(sklime.__file__).parent.rglob("*.py"))
-    return joblib.hash([file.read_text(encoding="utf-8") for file in files])

@@ -8,6 +8,7 @@ import argparse
 import warnings
 from collections.abc import Callable, Iterator
 from functools import partial
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -60,9 +61,11 @@ def converged(n_seeds: int) -> Rows:
     Mean over columns (number of columns: least to most). Noise: the mean standard error.
     Strong: at least 6 times the noise, weak: 0.6 to 6, null: less.
     """
-    yield ["problem", "rows explained", "strong", "weak", "null"]
-    for name, model, X, categories in problems():
-        explain = partial(lime_importance, model, X, categorical_features=categories)
+    yield ["problem", "width", "rows explained", "strong", "weak", "null"]
+    for (name, model, X, categories), width in product(problems(), (WIDTH, "lime")):
+        explain = partial(
+            lime_importance, model, X, categorical_features=categories, kernel_width=width
+        )
         truth = explain(
             max_samples=None, num_samples=CONVERGED, random_state=n_seeds
         ).importances_mean
@@ -76,7 +79,7 @@ def converged(n_seeds: int) -> Rows:
             size = truth / np.maximum(np.mean(errors, axis=0), 1e-300)
             kinds = [size >= 6, (size >= 0.6) & (size < 6), size < 0.6]
             cells = [_summary(np.mean(hits, axis=0)[these]) for these in kinds]
-            yield [name, f"{max_samples or len(X)} of {len(X)}", *cells]
+            yield [name, width, f"{max_samples or len(X)} of {len(X)}", *cells]
 
 
 def exact(n_seeds: int) -> Rows:
@@ -165,7 +168,7 @@ TABLES: dict[str, Callable[[int], Rows]] = {"converged": converged, "exact": exa
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--seeds", type=int, default=200)
+    parser.add_argument("--seeds", type=int, default=60)
     parser.add_argument("--tables", nargs="+", choices=TABLES, default=list(TABLES))
     arguments = parser.parse_args()
     warnings.simplefilter("ignore")

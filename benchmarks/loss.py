@@ -36,9 +36,12 @@ TREES = ("RandomForest", "HistGradientBoosting")
 NO_NETWORK = ("linear", *TREES)
 
 # Seeds of what costs much or says little; others take all.
-N_SEEDS = {"predictions": 3, "loss, lime's width": 5, "SAGE": 3, "Boruta": 3, "knockoffs": 3}
+N_SEEDS = {"predictions": 3, "loss, lime's width": 3, "SAGE": 3, "Boruta": 3, "knockoffs": 3}
 N_SEEDS |= {"hidimstat CFI": 5, "mean SHAP": 3}
+N_LARGE = 5  # tables of many rows or columns
 N_RANKINGS = 3
+FOR_RANKINGS = ("predictions", "predictions, 0", "loss", "loss, 0", "loss, 0, conditional")
+FOR_RANKINGS += ("permutation importance", "mean SHAP")
 
 
 class Record(NamedTuple):
@@ -72,7 +75,10 @@ def cases(n_seeds: int, kinds: list[str] | None = None) -> Iterator[Case]:
         for kind, n, d in TABLES:
             for task in TASKS:
                 ranking = kind.endswith("products")
-                if ranking and (task == "classification" or seed >= N_RANKINGS):
+                large = n >= 1000 or d >= 120
+                if seed >= (N_RANKINGS if ranking else N_LARGE if large else n_seeds):
+                    continue
+                if ranking and task == "classification":
                     continue
                 if kinds is None or f"{kind}-{n}-{d}" in kinds:
                     yield Case(task, kind, n, d, seed)
@@ -80,22 +86,19 @@ def cases(n_seeds: int, kinds: list[str] | None = None) -> Iterator[Case]:
 
 def suits(method: str, case: Case) -> bool:
     """Whether a method can say something of a table, and is worth its time."""
-    if case.seed >= N_SEEDS.get(method, case.seed + 1):
-        return False
+    wide, fits_trees = case.d > 60, method == "loss, 0, conditional" and case.d == 200
     if case.kind.endswith("products"):
-        return method in (
-            "predictions",
-            "predictions, 0",
-            "mean SHAP",
-            "permutation importance",
-        ) or (method.startswith("loss") and "tenth" not in method and "lime" not in method)
-    if method == "loss, 0, conditional" and case.d == 200:  # a tree for each column and fold
-        return case.seed < (6 if case.kind == "blocks" else 3)
-    if "tenth" in method:
-        return case.kind in ("independent", "noise", "mixed") and case.d < 200
-    if method in ("hidimstat CFI", "knockoffs"):
-        return case.kind != "mixed" and case.d <= 120
-    return method not in ("mean SHAP", "predictions, 0")
+        return method in FOR_RANKINGS and case.seed < N_SEEDS.get(method, N_RANKINGS)
+    return (
+        case.seed < N_SEEDS.get(method, case.seed + 1)
+        and method not in ("mean SHAP", "predictions, 0")
+        and not (wide and method in ("predictions", "SAGE", "knockoffs"))
+        and not (fits_trees and case.kind != "blocks" and case.seed >= 1)
+        and not (
+            method in ("hidimstat CFI", "knockoffs") and (case.d > 120 or case.kind == "mixed")
+        )
+        and not ("tenth" in method and (wide or case.kind == "blocks"))
+    )
 
 
 def calls(case: Case, methods: list[str]) -> Iterator[tuple[str, Case, Any, tuple[Any, ...]]]:
@@ -138,12 +141,12 @@ Rows = Iterator[list[Any]]
 Key = Callable[[Record], Any]
 
 
-def summary(records: Iterable[Record]) -> list[Any]:
+def summary(records: Iterable[Record], rates: tuple[float, ...]) -> list[Any]:
     """Tables, precision, false discoveries and power at each rate, columns kept, seconds."""
     records = list(records)
     n_tables = len({record.case._replace(model="") for record in records})
     cells: list[Any] = [n_tables, _mean(record.precision for record in records)]
-    for rate in RATES:
+    for rate in rates:
         # Models of one table are not independent: the error is that over tables.
         tables: dict[Case, list[float]] = {}
         for record in records:
@@ -156,27 +159,23 @@ def summary(records: Iterable[Record]) -> list[Any]:
     return [*cells, _mean(record.seconds for record in records)]
 
 
-HEADINGS = ["tables", "precision"]
-HEADINGS += [f"{what} at {rate}" for rate in RATES for what in ("FDR", "power")]
-HEADINGS += ["kept at 0.1", "seconds"]
-
-
 def _mean(values: Iterable[float], digits: int = 2) -> str:
     found = float(np.mean(list(values)))
     return "-" if np.isnan(found) else f"{found:.{digits}f}"
 
 
-def grouped(records: list[Record], key: Key) -> Rows:
+def grouped(records: list[Record], key: Key, rates: tuple[float, ...]) -> Rows:
     """A summary of each method within each group."""
     groups: dict[tuple[Any, str], list[Record]] = {}
     for record in records:
         groups.setdefault((key(record), record.method), []).append(record)
     order = list(dict.fromkeys(key(record) for record in records))
-    yield ["where", "method", *HEADINGS]
+    pairs = [f"{what} at {rate}" for rate in rates for what in ("FDR", "power")]
+    yield ["where", "method", "tables", "precision", *pairs, "kept at 0.1", "seconds"]
     for where in order:
         for (group, method), some in groups.items():
             if group == where:
-                yield [where, method, *summary(some)]
+                yield [where, method, *summary(some, rates)]
 
 
 def uniform(records: list[Record], key: Key) -> Rows:
@@ -189,7 +188,7 @@ def uniform(records: list[Record], key: Key) -> Rows:
     yield ["method", "where", "p-values", "KS statistic", "KS p", *map("below {}".format, levels)]
     groups: dict[tuple[str, str], list[Record]] = {}
     for record in records:
-        if record.case.kind in ("independent", "noise", "mixed") and len(record.nulls):
+        if record.case.kind != "blocks" and len(record.nulls):
             groups.setdefault((record.method, key(record)), []).append(record)
     for (method, where), some in groups.items():
         every = np.concatenate([record.nulls for record in some])
@@ -202,6 +201,11 @@ def uniform(records: list[Record], key: Key) -> Rows:
 @cache
 def label(case: Case) -> str:
     return f"{case.kind}, n={case.n}, d={case.d}"
+
+
+def _correlated(record: Record) -> str:
+    blocks = f"blocks, d={record.case.d}"
+    return blocks if record.case.kind == "blocks" else "independent and mixed"
 
 
 def rankings(records: list[Record]) -> Rows:
@@ -232,20 +236,18 @@ def report(records: list[Record]) -> None:
     print("Five useful columns (two by themselves, one by a step, two by their product only), or")
     print("none. FDR: share of useless columns among those kept, ± its standard error over tables;")
     print("power: share of useful columns kept; seconds of one processor.")
-    groups: tuple[tuple[str, Key], ...] = (
-        ("tables, means over both tasks and four models", lambda r: label(r.case)),
-        ("tasks", lambda r: f"{r.case.kind}, {r.case.task}"),
-        ("models", lambda r: f"{r.case.kind}, {r.case.model or 'its own'}"),
+    groups: tuple[tuple[str, Key, tuple[float, ...]], ...] = (
+        ("tables, means over both tasks and four models", lambda r: label(r.case), RATES),
+        ("tasks", lambda r: f"{_correlated(r)}, {r.case.task}", RATES[1:2]),
+        ("models", lambda r: f"{_correlated(r)}, {r.case.model or 'its own'}", RATES[1:2]),
     )
-    for name, key in groups:
+    for name, key, rates in groups:
         print(f"\n### {name}\n")
-        rows = grouped(records, key)
+        rows = grouped([r for r in records if r.case.kind != "noise" or rates == RATES], key, rates)
         show(next(rows), rows)
     print(f"\n### p-values of useless columns\n\n{uniform.__doc__}".replace("\n    ", "\n"))
-    for key in (lambda r: r.case.kind, lambda r: f"all, {r.case.model or 'its own'}"):
-        rows = uniform(records, key)
-        show(next(rows), rows)
-        print()
+    rows = uniform(records, lambda r: r.case.kind)
+    show(next(rows), rows)
     print(f"\n### products\n\n{rankings.__doc__}\n")
     rows = rankings(ranked)
     show(next(rows), rows)
