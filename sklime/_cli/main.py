@@ -225,13 +225,19 @@ def _settings(args: Namespace, wrapper: LimeImportanceWrapper, data: Dataset) ->
     for package in ("scikit-learn", "skrub", "pandas", "numpy", "scipy", "lime", "matplotlib"):
         with suppress(PackageNotFoundError):
             versions.append(f"{package} {version(package)}")
+    asked = f"{explanations.num_samples:,} rows made of the columns' own values"
+    if explanations.engine != "pooled":
+        asked += ", for each of them"
+    what = "the row's own value of a column adds to what the model says while other columns vary"
+    if explanations.kernel_width == 0:
+        asked = f"the rows with one cell changed, {explanations.num_samples} times each cell"
+        what = "the model says less where the row's own value of a column is drawn anew"
     return f"""
 The model is {args.estimator}, fitted to {n_rows:,} rows: {one_line(str(wrapper.estimator[-1]))}.
 
 {len(explanations):,} of the rows are explained. For this the model was asked about \
-{explanations.num_samples:,} rows made of the columns' own values. A {explanations.values[:-1]} is \
-what the row's own value of a column adds to what the model says while other columns vary, and an \
-importance the mean size of it. The neighbourhood has width {explanations.kernel_width:.3g} \
+{asked}. A {explanations.values[:-1]} is what {what}, and an importance the \
+mean size of it. The neighbourhood has width {explanations.kernel_width:.3g} \
 (engine {explanations.engine}); the random state is {args.random_state}.
 
 Intervals are those of the error from asking about so many rows only (95 %). They say nothing of \
