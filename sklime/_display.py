@@ -298,7 +298,7 @@ class LimeImportanceDisplay:
             counts the others. None draws all.
         label : object, default=None
             Class or output that "beeswarm", "row" and "effect" draw. None is the positive class of
-            two, or the only output; of more, one must be named, as shap wants one picked.
+            two, or the only output; of more, one must be named.
         row : int, default=0
             Position among the rows explained, for "row".
         column : int, str or pair of these, default=None

@@ -36,7 +36,8 @@ class Explanations(Rows):
     replicates : ndarray of shape (n_replicates, n_explained, n_features, n_outputs)
         The weights from each independent replicate of the neighbourhood.
     known_fits : ndarray of shape (n_explained, 3, n_outputs) or None
-        What `intercepts` and `scores` are read off; None where the readers tell when asked.
+        Intercept, R^2 and share of main effects of each row's linear model; None where `readers`
+        compute them when they are asked for.
     predictions : ndarray of shape (n_explained, n_outputs)
         The model's response for the rows explained.
     data : array, sparse matrix or dataframe with n_explained rows
@@ -74,10 +75,10 @@ class Explanations(Rows):
     coefficients : ndarray of shape (n_explained, n_outputs) or None
         What each row's outputs count in the score of its own target, where that is explained.
     readers : tuple
-        What explains rows by each model (one, or one for each fold), of the engine "pooled"; empty
-        otherwise.
+        What explains rows by each model (one, or one for each fold), with the engine "pooled";
+        else empty.
     read_by : ndarray of shape (n_explained, n_readers)
-        Whether a reader explains a row.
+        Which reader explains which row.
 
     See Also
     --------

@@ -51,17 +51,15 @@ class Interactions:
         return ranking(title, names, estimate, notes)
 
     def estimates(self) -> tuple[list[Interaction], Estimate]:
-        """All pairs that rise above the noise, and their strengths, normal as they are."""
+        """All pairs that rise above the noise, and their strengths with normal errors."""
         pairs = self.top(len(self.feature_names) ** 2)
         strength, sem = np.array([pair[2:] for pair in pairs]).reshape(-1, 2).T
         return pairs, Estimate(strength, sem, np.full(len(pairs), np.inf))
 
     @cached_property
     def _strengths(self) -> tuple[Floats, Floats]:
-        parts = [interaction_strength(effects) for effects in self.effects]
-        strength = np.mean([strength @ self.output_shares for strength, _ in parts], axis=0)
-        errors = [(sem @ self.output_shares) ** 2 for _, sem in parts]
-        return strength, np.sqrt(np.sum(errors, axis=0)) / len(parts)
+        parts, shares = map(interaction_strength, self.effects), self.output_shares
+        return _of_models([(strength @ shares, sem @ shares) for strength, sem in parts])
 
     @property
     def strength(self) -> Floats:
