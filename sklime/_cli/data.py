@@ -1,8 +1,10 @@
 """What the command line ranks: a table and its target; and packages that may be missing."""
 
+import csv
 import importlib
 from dataclasses import dataclass
 from math import floor, log10
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -64,6 +66,15 @@ class Rank(NamedTuple):
     def texts(self, digits: int) -> tuple[str, str]:
         """Value and interval."""
         return f"{self.value:.{digits}f}", f"{self.low:.{digits}f} to {self.high:.{digits}f}"
+
+
+def write(path: Path, ranking: list[Rank], value: str) -> None:
+    """Write a ranking by some value as a table of comma-separated values."""
+    told = "keep" if value == "gain" else "told"
+    with path.open("w", newline="", encoding="utf-8") as file:
+        lines = csv.writer(file)
+        lines.writerow(["rank", "column", value, "sem", "low", "high", told])
+        lines.writerows(line[:-1] for line in ranking)
 
 
 def decimals(largest: float) -> int:

@@ -1,6 +1,5 @@
 """``python -m sklime``: rank the columns of a file, or of a data set that scikit-learn brings."""
 
-import csv
 import os
 import platform
 import re
@@ -19,7 +18,7 @@ from threadpoolctl import threadpool_limits
 
 from .. import Explanations, LimeImportanceWrapper, __version__
 from .arguments import FOLDS, SHOWN, make_parser
-from .data import Dataset, Rank, breast_cancer, require
+from .data import Dataset, Rank, breast_cancer, require, write
 from .models import make_estimator
 from .report import draw, render
 from .scores import HeldOut
@@ -81,34 +80,16 @@ def _run(args: Namespace) -> None:
             show(*table(ranking, shown, value), "", *aligned(notes), *lines)
             explanations = _named(wrapper.explanations_, data)
             if args.output is not None:
-                names = [
-                    "rank",
-                    "column",
-                    value,
-                    "sem",
-                    "low",
-                    "high",
-                    "keep" if args.cv else "told",
-                ]
-                with args.output.open("w", newline="", encoding="utf-8") as file:
-                    csv.writer(file).writerows([names, *(line[:-1] for line in ranking)])
+                write(args.output, ranking, value)
             if args.plot is not None:
                 draw(args.plot, explanations, {"kind": "bar", "max_features": shown})
             if args.report is not None:
                 if args.cv:  # of gains, what the model predicts is shown beside them
                     predicted = clone(wrapper).set_params(scoring=None, cv=None).fit(data.X, data.y)
                     explanations = _named(predicted.explanations_, data)
-                page = render(
-                    title=f"LIME importances of {data.name}",
-                    facts=facts | notes,
-                    scores=lines,
-                    ranking=ranking,
-                    value=value,
-                    shown=shown,
-                    explanations=explanations,
-                    settings=_settings(args, wrapper, data),
-                    warned=_texts(caught),
-                )
+                title, settings = f"LIME importances of {data.name}", _settings(args, wrapper, data)
+                words = (title, facts | notes, _texts(caught), lines, settings)
+                page = render(*words, ranking, shown, value, explanations)
                 args.report.write_text(page, encoding="utf-8")
     for text in _texts(caught):
         sys.stderr.write(f"sklime: warning: {text}\n")
@@ -127,8 +108,8 @@ def _named(explanations: Explanations, data: Dataset) -> Explanations:
 
 def _check_paths(args: Namespace) -> None:
     """Refuse files that cannot be written, before the work and not after it."""
-    paths = {name: getattr(args, name) for name in ("output", "plot", "report")}
-    paths = {name: path for name, path in paths.items() if path is not None}
+    names = ("output", "plot", "report")
+    paths = {name: vars(args)[name] for name in names if vars(args)[name] is not None}
     for name, path in paths.items():
         if path.is_dir():
             raise ValueError(f"--{name}: {path} is a folder")
@@ -137,9 +118,9 @@ def _check_paths(args: Namespace) -> None:
     files = [path.resolve() for path in (args.file, *paths.values()) if path is not None]
     if len(set(files)) < len(files):
         raise ValueError("FILE, --output, --plot and --report must be different files")
-    if args.plot is not None and args.plot.suffix.lower() not in (".png", ".pdf", ".svg"):
+    if "plot" in paths and args.plot.suffix.lower() not in (".png", ".pdf", ".svg"):
         raise ValueError(f"--plot: {args.plot} must end with .png, .pdf or .svg")
-    if args.plot is not None or args.report is not None:
+    if {"plot", "report"} & paths.keys():
         require("matplotlib", "plot", "a plot").use("Agg")
 
 
@@ -161,32 +142,24 @@ def _load(args: Namespace) -> Dataset:
 
 def _facts(data: Dataset, estimator: str) -> dict[str, str]:
     """What is ranked."""
-    task = "regression"
-    if data.classes:
-        some = ", ".join(data.classes[:5]) + (", ..." if len(data.classes) > 5 else "")
-        task = f"classification, {len(data.classes)} classes ({some})"
-    facts = {
-        "Data": f"{data.name}, {data.rows}",
-        "Columns": data.read,
-        "Target": f"{data.target}, {task}",
-        "Model": estimator,
-    }
+    some = ", ".join(data.classes[:5]) + ", ..." * (len(data.classes) > 5)
+    task = f"classification, {len(data.classes)} classes ({some})" if some else "regression"
+    facts = {"Data": f"{data.name}, {data.rows}", "Columns": data.read}
+    facts |= {"Target": f"{data.target}, {task}", "Model": estimator}
     return facts | ({"Note": "; ".join(data.notes)} if data.notes else {})
 
 
 def _explain(args: Namespace, data: Dataset, held_out: HeldOut) -> LimeImportanceWrapper:
     """The model, fitted to all rows and explained; of a score, on the rows that are held out."""
-    seed = args.random_state
-    model = make_estimator(args.estimator, data.X, classify=bool(data.classes), seed=seed)
+    seed, (n_rows, n_columns) = args.random_state, data.X.shape
+    progress(f"fitting and explaining {args.estimator}: {n_rows:,} rows, {n_columns:,} columns")
     names = ("kernel_width", "values", "engine", "discretizer")
-    chosen = {name: getattr(args, name) for name in names}
+    chosen = {name: vars(args)[name] for name in names if vars(args)[name] is not None}
     if args.conditional:
         chosen |= {"kernel_width": 0, "conditional": True}
-    chosen = {name: value for name, value in chosen.items() if value is not None}
-    n_rows, n_columns = data.X.shape
-    progress(f"fitting and explaining {args.estimator}: {n_rows:,} rows, {n_columns:,} columns")
     if args.cv:
         chosen |= {"cv": held_out.folds, "scoring": args.scoring or "auto"}
+    model = make_estimator(args.estimator, data.X, classify=bool(data.classes), seed=seed)
     return LimeImportanceWrapper(model, random_state=seed, **chosen).fit(data.X, data.y)
 
 
@@ -208,8 +181,7 @@ def _meaning(
     unit = f"units of {data.target}"
     if data.classes:
         unit = "the decision function" if score == "decision_function" else "probability"
-    what = f"mean size of {n_rows} rows' LIME {explanations.values}, in {unit}"
-    notes = {"Importance": what}
+    notes = {"Importance": f"mean size of {n_rows} rows' LIME {explanations.values}, in {unit}"}
     if not all(line.told for line in ranking):
         notes["?"] = "not told from 0: the interval of the error holds it"
     scores = explanations.scores[~np.isnan(explanations.scores)]

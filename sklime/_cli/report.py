@@ -58,21 +58,20 @@ svg {{max-width: 100%; height: auto; display: block; margin: .7rem 0}}
 
 
 def render(
-    *,
     title: str,
     facts: Mapping[str, str],
-    scores: Sequence[str],
-    ranking: Sequence[Rank],
-    value: str,
-    shown: int,
-    explanations: Explanations,
-    settings: Sequence[str],
     warned: Sequence[str],
+    scores: Sequence[str],
+    settings: Sequence[str],
+    ranking: Sequence[Rank],
+    shown: int,
+    value: str,
+    explanations: Explanations,
 ) -> str:
     """Return a whole page, in which nothing given is taken for markup.
 
-    `facts` say what was ranked and how well, `scores` are lines of a cross-validation, `shown`
-    columns of the `ranking` are seen and drawn at once, `settings` are sentences.
+    `facts` say what was ranked and how well, `scores` are lines of a cross-validation, `settings`
+    are sentences. Of the `ranking` by some `value` the columns `shown` are seen and drawn at once.
     """
     body = [
         f"<h1>{escape(title)}</h1>",
