@@ -212,7 +212,8 @@ class Neighborhood:
             other = (uniforms - chance) / (1 - chance) * (1 - share)
         other += np.where(other < start, 0, share)
         if np.array_equal(law, drawn):
-            return np.where(inside, start + within * share, other)
+            with np.errstate(invalid="ignore"):  # no place inside of a bin that cannot be drawn
+                return np.where(inside, start + within * share, other)
         # Bins are drawn by other frequencies than they occur.
         ends, drawn_ends = np.cumsum(law), np.cumsum(drawn)
         other = np.interp(other, np.append(0, ends), np.append(0, drawn_ends))

@@ -84,11 +84,20 @@ class Frame:
     def _joined(self, j: int, other: "Frame") -> Any:
         """Column j with another frame's below it, in a dtype that holds both."""
         first, second = self._series(j), other._series(j)
-        declared, others = self.declared_levels(j), other.declared_levels(j)
-        if declared and others:
-            first = first.cast(nw.Enum(list(dict.fromkeys([*declared, *others]))))
-        if first.dtype != second.dtype:
-            second = second.cast(first.dtype)
+        both = (first, second)
+        types = [getattr(column.to_native(), "type", column.dtype) for column in both]
+        if declared := self.declared_levels(j):
+            others = other.declared_levels(j) or second.drop_nulls().unique().to_list()
+            levels = nw.Enum(list(dict.fromkeys([*declared, *map(str, others)])))
+            first, second = (column.cast(levels) for column in both)
+        elif types[0] == types[1]:
+            pass
+        elif first.dtype == nw.Categorical:  # of which pyarrow has types by those of its parts
+            first, second = (column.cast(nw.String).cast(nw.Categorical) for column in both)
+        else:
+            numeric = all(column.dtype.is_numeric() for column in both)
+            dtype = nw.Float64 if numeric else first.dtype
+            first, second = (column.cast(dtype) for column in both)
         parts = [first.to_frame(), second.to_frame()]
         return _plain(nw.concat(parts, how="vertical")[first.name])
 

@@ -366,7 +366,18 @@ def categories(*levels, ordered=False):
             pl.DataFrame({"c": ["z", "a"]}, schema={"c": pl.Categorical}),
             pl.Categorical,
         ),
+        (
+            pl.DataFrame({"c": ["b", "a"]}, schema={"c": pl.Enum(["b", "a"])}),
+            pl.DataFrame({"c": ["z", "a"]}),
+            pl.Enum(["b", "a", "z"]),
+        ),
+        (
+            pl.DataFrame({"c": ["b", "a"]}),
+            pl.DataFrame({"c": ["z", "a"]}, schema={"c": pl.Categorical}),
+            pl.String,
+        ),
         (pl.DataFrame({"c": [3, 1]}), pl.DataFrame({"c": [2, None]}), pl.Int64),
+        (pl.DataFrame({"c": [3, 1]}), pl.DataFrame({"c": [2.5, NAN]}), pl.Float64),
         (np.array([["b"], ["a"]]), np.array([["zebra"], ["a"]]), np.dtype("U5")),
         (np.array([[3], [1]]), np.array([[2.5], [np.nan]]), np.dtype(float)),
     ],
@@ -376,6 +387,17 @@ def test_more_rows_of_other_levels_or_numbers(first, second, dtype):
     column = [*cells(first)[0], *cells(second)[0]]
     assert same(cells(drawn)[0], [column[i] for i in (2, 0, 1, 3, 2)])
     assert (drawn.dtype if isinstance(drawn, np.ndarray) else drawn["c"].dtype) == dtype
+
+
+@pytest.mark.parametrize("index", [pa.int8(), pa.int32()])
+@pytest.mark.parametrize("text", [pa.string(), pa.large_string()])
+def test_more_rows_of_other_dictionaries_of_pyarrow(index, text):
+    first, texts = pa.array(["b", "a"]).dictionary_encode(), pa.array(["z", None], text)
+    for second in (texts, texts.cast(pa.dictionary(index, text))):
+        table = Table(pa.table({"c": first})).extended({0: Table(pa.table({"c": second}))})
+        drawn = table.gather(np.array([[2, 0, 3, 1]]))
+        assert drawn["c"].to_pylist() == ["z", "b", None, "a"]
+        assert pa.types.is_dictionary(drawn["c"].type)
 
 
 @pytest.mark.parametrize(
