@@ -4,7 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 from numpy.testing import assert_allclose
+from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.datasets import load_diabetes
+from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LinearRegression
 
 from sklime import LimeImportanceWrapper, lime_importance
@@ -243,7 +245,27 @@ def test_a_level_that_only_explained_rows_have_has_the_effect_of_its_own_value(e
     assert np.abs(weights[[0, 1, 3, 5]]).min() > 0.3
 
 
-class LevelEffectOrMissing:
+@pytest.mark.parametrize("engine", ["pooled", "local", "lime"])
+def test_a_level_that_comes_after_fit_has_the_effect_of_its_own_value(engine):
+    training = levels(4, 100)
+    X = training.iloc[:6].copy()
+    X.loc[2, "level"] = "level 009"
+    X.loc[4, "level"] = None
+    wrapper = LimeImportanceWrapper(
+        FrozenEstimator(LevelEffectOrMissing()), engine=engine, num_samples=2048, random_state=0
+    ).fit(training)
+    weights = wrapper.explain(X).weights[:, 0, 0]
+    assert_allclose(weights[[2, 4]], [0.5, -0.5], atol=0.25)
+    assert np.abs(weights[[0, 1, 3, 5]]).min() > 0.3
+
+
+class LevelEffectOrMissing(RegressorMixin, BaseEstimator):
+    def fit(self, X, y):
+        return self
+
+    def __sklearn_is_fitted__(self):
+        return True
+
     def predict(self, X):
         number = X["level"].fillna("0").str[-1].astype(int)
         return (number % 2).to_numpy() + 0.5 * X["x"].to_numpy()

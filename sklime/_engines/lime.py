@@ -92,8 +92,11 @@ class LimeReader:
         drop_rounding(weights[None], fits[:, 0])
         # lime has the explained row itself among the perturbed ones, the only one with its level.
         bins = self.neighborhood.bins
-        weights[np.append(bins.frequencies, 0.0)[bins.flat(codes)] == 0] = 0
-        return Surrogates(weights[None], fits)
+        untold = np.append(bins.frequencies, 0.0)[bins.flat(codes)] == 0
+        weights[untold] = 0
+        return Surrogates(weights[None], fits).filled(
+            untold, bins.own_probabilities(codes), predictions
+        )
 
     def __getstate__(self) -> dict[str, Any]:
         # A progress bar does not travel.

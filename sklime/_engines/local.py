@@ -91,7 +91,8 @@ class LocalReader:
         own = neighborhood.bins.own_probabilities(codes)
         stay = neighborhood.stay(own, kernel_width, n_points, codes)
         replicates = answer.reshape(len(cell), self.n_replicates, -1, n_outputs)
-        return difference_of_means(inside, cell, replicates, stay, own)
+        surrogates = difference_of_means(inside, cell, replicates, stay, own)
+        return surrogates.filled(stay == 0, own, predictions)
 
     def __getstate__(self) -> dict[str, Any]:
         # A progress bar does not travel.

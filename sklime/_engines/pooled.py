@@ -13,7 +13,7 @@ from .._anova.linear import Values
 from .._neighborhood.kernel import stay
 from .closed_form import effects_sum, kernel_moments, kernel_weights, own_values
 from .pool import N_REPLICATES, Pool, grow_pool, grow_twins
-from .weights import Codes, Engine, Floats, Surrogates, linear_fits
+from .weights import Codes, Engine, Floats, Surrogates, fill_untold, linear_fits
 from .workers import chunks, working_memory
 
 
@@ -72,7 +72,11 @@ class PooledReader:
     def explain(self, kernel_width: float, codes: Codes, predictions: Floats) -> Surrogates:
         """LIME weights of rows, given by their bins."""
         weights = kernel_weights(self.effects, codes, kernel_width)
-        self._fill(weights, codes, predictions)
+        untold = ~own_values(self.effects, self.told, codes)
+        if untold.any():
+            own = own_values(self.effects, self.effects.probabilities, codes)
+            left = predictions - effects_sum(self.effects, codes)
+            fill_untold(weights, untold, left, own, predictions)
         return Surrogates(weights)
 
     def fits(self, kernel_width: float, codes: Codes, predictions: Floats) -> Floats:
@@ -84,25 +88,6 @@ class PooledReader:
             own = own_values(self.effects, self.effects.probabilities, codes[rows])
             fits.append(linear_fits(weights, *moments, stay(own, kernel_width), own))
         return np.concatenate(fits)
-
-    def _fill(self, weights: Floats, codes: Codes, predictions: Floats) -> None:
-        """Give cells in bins that the pool knows nothing about what the row's own answer tells.
-
-        In equal parts, they have what main effects and interactions leave of it.
-        """
-        effects = self.effects
-        untold = ~own_values(effects, self.told, codes)
-        rows = np.flatnonzero(untold.any(axis=1))
-        if not len(rows):
-            return
-        own = own_values(effects, effects.probabilities, codes)
-        left = predictions[rows] - effects_sum(effects, codes[rows])
-        left[np.abs(left) <= 1e-13 * np.abs(predictions[rows])] = 0  # rounding
-        part = left / np.count_nonzero(untold[rows], axis=1)[:, None]
-        for j in np.flatnonzero(untold.any(axis=0)):
-            filled = untold[rows, j]
-            gain = 1 / (1 - own[rows[filled], j])
-            weights[:, rows[filled], j] = part[filled] * gain[:, None]
 
 
 def _by_column(pool: Pool) -> NDArray[np.int8]:

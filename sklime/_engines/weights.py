@@ -34,6 +34,13 @@ class Surrogates:
     replicates: Floats
     fits: Floats | None = None
 
+    def filled(self, untold: NDArray[np.bool_], own: Floats, predictions: Floats) -> Surrogates:
+        """With weights for cells that no neighbour has, so that the linear model is the answer."""
+        if untold.any() and self.fits is not None:
+            left = predictions - self.fits[:, 0] - self.replicates.mean(axis=0).sum(axis=1)
+            fill_untold(self.replicates, untold, left, own, predictions)
+        return self
+
     @classmethod
     def joined(cls, parts: Iterable[Surrogates], n_rows: int) -> Surrogates:
         """Surrogates of some rows followed by those of others, `n_rows` in all.
@@ -149,6 +156,21 @@ def linear_fits(
         fits[:, 1, k] = np.minimum((squares * spread).sum(axis=1) / variance[:, k], 1.0)
         fits[:, 2, k] = (squares * outside).sum(axis=1) / variance[:, k]
     return fits
+
+
+def fill_untold(
+    replicates: Floats, untold: NDArray[np.bool_], left: Floats, own: Floats, predictions: Floats
+) -> None:
+    """Give cells that no neighbour tells anything about what the row's own answer tells, in place.
+
+    In equal parts, they have what is `left` of the answer (n_explained, n_outputs) by all others.
+    `untold` and the training frequency of the bin, `own`, are (n_explained, n_features).
+    """
+    left = np.where(np.abs(left) > 1e-13 * np.abs(predictions), left, 0)  # no rounding
+    part = left / np.maximum(np.count_nonzero(untold, axis=1), 1)[:, None]
+    for j in np.flatnonzero(untold.any(axis=0)):
+        rows = untold[:, j]
+        replicates[:, rows, j] = part[rows] / (1 - own[rows, j])[:, None]
 
 
 def drop_rounding(replicates: Floats, mean: Floats) -> None:
