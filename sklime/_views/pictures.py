@@ -66,8 +66,9 @@ def row(ax: Any, explained: Any, k: int, i: int, top: int | None) -> Any:
         steps.insert(-1, values[rest].sum())
     title = f"Row {plots.short(row_names(explained)[i])}"
     ax = plots.axes(ax, Lines([*names, REMAINDER]), title, _attribution(explained, k))
+    average = explained.effects or explained.kernel_width == 0
     ends = {
-        "average" if explained.effects else "start": base,
+        "average" if average else "start": base,
         "prediction" if explained.coefficients is None else "score": prediction,
     }
     plots.waterfall(ax, np.array(steps), ends)
