@@ -24,6 +24,7 @@ from .terms import (
     square_error_of_mean,
 )
 
+LEAST_LEFT = 1e-3  # share of the variance beside a linear model that is worth a search for pairs
 TOLD = 0.1  # standard error of the share of all pairs, below which it says something
 
 
@@ -115,7 +116,8 @@ def fit_effects(
     tables = np.split(by_sobol.tables + by_random.tables, offsets[1:-1])
     groups = [groups_of_bins(*column) for column in zip(law.designs, tables, strict=True)]
     found = Interactions(rows, codes.grouped(groups), law.merged(groups))
-    if pairs:
+    left = rows.full(rows.residual.T).var(axis=0).sum()
+    if pairs and left > LEAST_LEFT * rows.total:
         activity = margins.variances(by_sobol.tables)
         found.fit(activity, (beyond - within).sum(), shrinkage, working_memory)
     main = _main(rows, codes, (by_random, by_sobol))
