@@ -138,7 +138,8 @@ class Explanations(Rows):
             intervals, (n_features, 2), by Student's t. They cover what unlimited samples and all
             rows of the table would give, not the truth about the data.
         """
-        return self._estimate(aggregation, labels, bias_correction, self.population)
+        estimate = self._estimate(aggregation, labels, bias_correction, self.population)
+        return estimate.unknown(self.unmeasured)
 
     def importances(
         self,
@@ -224,9 +225,8 @@ class Explanations(Rows):
             for mask in group_masks(Table(self.data), feature_groups).values()
         ]
         grouped = replace(self, replicates=np.stack(sums, axis=2), values="weights")
-        return dict(
-            zip(feature_groups, grouped.importances(aggregation, labels).tolist(), strict=True)
-        )
+        estimate = grouped._estimate(aggregation, labels, True, self.population)
+        return dict(zip(feature_groups, estimate.values.tolist(), strict=True))
 
     def magnitudes(self, labels: Any = "all") -> Floats:
         """Size of each row's weights or contributions over the outputs, see `values`.
@@ -410,8 +410,10 @@ class Explanations(Rows):
             num_features=self.num_features,
         )
 
-    def _relative_error(self, aggregation: Aggregation = "mean_abs", labels: Any = "all") -> float:
-        """Largest standard error over the range of the importances (Covert et al., SAGE, 2020).
+    def _relative_errors(
+        self, aggregation: Aggregation = "mean_abs", labels: Any = "all"
+    ) -> Floats:
+        """Standard errors over the range of the importances (Covert et al., SAGE, 2020).
 
         Of the neighbourhood's part of the error: that of the choice of rows does not shrink with
         more samples. Infinite if all importances are equal, 0 with a single replicate.
@@ -419,4 +421,4 @@ class Explanations(Rows):
         explained = len(self) if self.sample_weight is None else self.sample_weight.sum()
         estimate = self._estimate(aggregation, labels, True, float(explained))
         spread = np.ptp(estimate.values)
-        return float(estimate.sem.max() / spread) if spread > 0 else np.inf
+        return estimate.sem / spread if spread > 0 else np.full_like(estimate.sem, np.inf)

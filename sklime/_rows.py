@@ -175,6 +175,22 @@ class Rows(Exports):
             fits[rows] += reader.fits(self.kernel_width, self.codes[rows], self.predictions[rows])
         return fits / self.read_by.sum(axis=1)[:, None, None]
 
+    @cached_property
+    def unmeasured(self) -> NDArray[np.bool_]:
+        """Columns (n_features,) whose bins of the rows explained no sample was in.
+
+        In a row with one such cell the row's own answer tells of it.
+        """
+        told = self.bins.frequencies > 0
+        for reader in self.readers:
+            told = told & reader.told
+        sizes = np.diff(self.bins.offsets)
+        if self.kernel_width == 0 or (told.all() and not (self.codes == sizes).any()):
+            return np.zeros(len(sizes), dtype=bool)
+        untold = ~np.append(told, False)[self.bins.flat(self.codes)]
+        untold &= np.count_nonzero(untold, axis=1)[:, None] > 1
+        return np.asarray(untold.all(axis=0))
+
     @property
     def weights(self) -> Floats:
         """LIME weights, (n_explained, n_features, n_outputs), in units of the response.

@@ -33,3 +33,22 @@ class HigherOrderWarning(UserWarning):
     >>> from sklime.exceptions import HigherOrderWarning
     >>> warnings.filterwarnings("ignore", category=HigherOrderWarning)
     """
+
+
+class NoisyImportanceWarning(UserWarning):
+    """The samples are too few for most columns, or tell nothing of some.
+
+    Given when more than half of the columns cannot be told from 0, from 1024 samples on, and the
+    largest of their errors may be a fifth of the range of the importances. Columns of which nothing
+    was measured are named, and have infinite errors.
+
+    See Also
+    --------
+    lime_importance : Its parameters num_samples and tol.
+
+    Examples
+    --------
+    >>> import warnings
+    >>> from sklime.exceptions import NoisyImportanceWarning
+    >>> warnings.filterwarnings("error", category=NoisyImportanceWarning)  # stop there
+    """

@@ -173,13 +173,15 @@ def own_values(effects: Effects, values: NDArray[Any], codes: Codes) -> NDArray[
 
 
 def effects_sum(effects: Effects, codes: Codes) -> Floats:
-    """Main effects and interactions of rows at their own bins, (n, K)."""
-    total = np.zeros((len(codes), len(effects.intercept)))
+    """Main effects and interactions of rows at their own bins, by each replicate, (R, n, K)."""
     groups = own_values(effects, effects.groups, codes)
-    for k, main in enumerate(effects.main.mean(axis=0).T):
-        total[:, k] = own_values(effects, main, codes).sum(axis=1)
+    total = np.zeros((len(effects.main), len(codes), len(effects.intercept)))
+    for r, replicate in enumerate(effects.main):
+        for k, main in enumerate(replicate.T):
+            total[r, :, k] = own_values(effects, main, codes).sum(axis=1)
     for columns, table in zip(effects.terms, effects.tables, strict=True):
-        total += table.mean(axis=0)[tuple(groups[:, j] for j in columns)]
+        own: Any = [groups[:, j] for j in columns]
+        total += table[:, *own]
     return effects.intercept + effects.unit * total
 
 

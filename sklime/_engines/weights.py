@@ -37,7 +37,7 @@ class Surrogates:
     def filled(self, untold: NDArray[np.bool_], own: Floats, predictions: Floats) -> Surrogates:
         """With weights for cells that no neighbour has, so that the linear model is the answer."""
         if untold.any() and self.fits is not None:
-            left = predictions - self.fits[:, 0] - self.replicates.mean(axis=0).sum(axis=1)
+            left = predictions - self.fits[:, 0] - self.replicates.sum(axis=2)
             fill_untold(self.replicates, untold, left, own, predictions)
         return self
 
@@ -163,14 +163,14 @@ def fill_untold(
 ) -> None:
     """Give cells that no neighbour tells anything about what the row's own answer tells, in place.
 
-    In equal parts, they have what is `left` of the answer (n_explained, n_outputs) by all others.
-    `untold` and the training frequency of the bin, `own`, are (n_explained, n_features).
+    In equal parts, they have what all others leave of the answer, `left` by each replicate,
+    (n_replicates, n_explained, n_outputs). `untold` and the training frequency of the bin, `own`, are (n_explained, n_features).
     """
     left = np.where(np.abs(left) > 1e-13 * np.abs(predictions), left, 0)  # no rounding
     part = left / np.maximum(np.count_nonzero(untold, axis=1), 1)[:, None]
     for j in np.flatnonzero(untold.any(axis=0)):
         rows = untold[:, j]
-        replicates[:, rows, j] = part[rows] / (1 - own[rows, j])[:, None]
+        replicates[:, rows, j] = part[:, rows] / (1 - own[rows, j])[:, None]
 
 
 def drop_rounding(replicates: Floats, mean: Floats) -> None:

@@ -47,7 +47,7 @@ _WIDE = 0.25
 _ROWS = 256
 
 # With fewer samples both shares are mostly noise.
-_ENOUGH_SAMPLES = 1024
+ENOUGH_SAMPLES = 1024
 
 
 @dataclass(kw_only=True)
@@ -142,7 +142,8 @@ class Explainer(Settings):
             explanations, main_shares = read(sampler.reader)
             if not samples.grow:
                 break
-            error = explanations._relative_error(self.aggregation, kept_labels(self.labels))
+            errors = explanations._relative_errors(self.aggregation, kept_labels(self.labels))
+            error = float(errors.max())
             higher = [variance_split(effects)[2] for effects in explanations.effects]
             wanted = samples.wanted(self.num_samples_, error, higher)
             if wanted <= self.num_samples_:
@@ -207,7 +208,7 @@ class Explainer(Settings):
 
     def _warn(self, explanations: Explanations, main_shares: NDArray[np.float64]) -> None:
         """Warn where the samples are enough to tell that much of the model is not seen."""
-        if explanations.num_samples < _ENOUGH_SAMPLES:
+        if explanations.num_samples < ENOUGH_SAMPLES:
             return
         n_asked = OneColumn.NUM_SAMPLES * explanations.codes.size
         remedy = f"kernel_width=0, one column at a time, sees them for {n_asked} predictions."

@@ -210,10 +210,10 @@ class Neighborhood:
         with np.errstate(divide="ignore", invalid="ignore"):  # in the branch not taken
             within = uniforms / chance
             other = (uniforms - chance) / (1 - chance) * (1 - share)
+            inner = start + within * share
         other += np.where(other < start, 0, share)
         if np.array_equal(law, drawn):
-            with np.errstate(invalid="ignore"):  # no place inside of a bin that cannot be drawn
-                return np.where(inside, start + within * share, other)
+            return np.where(inside, inner, other)
         # Bins are drawn by other frequencies than they occur.
         ends, drawn_ends = np.cumsum(law), np.cumsum(drawn)
         other = np.interp(other, np.append(0, ends), np.append(0, drawn_ends))

@@ -64,6 +64,11 @@ class Estimate(NamedTuple):
         lower, upper = self.values - half, self.values + half
         return np.column_stack([lower if self.signed else np.maximum(lower, 0), upper])
 
+    def unknown(self, columns: NDArray[np.bool_]) -> Estimate:
+        """The same with infinite errors for columns of which nothing is known."""
+        sem, dof = np.where(columns, np.inf, self.sem), np.where(columns, 1.0, self.dof)
+        return self._replace(sem=sem, dof=dof)
+
     def told(self) -> NDArray[np.bool_]:
         """Whether the 95 % interval leaves out 0."""
         low, high = self.confint().T

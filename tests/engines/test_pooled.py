@@ -245,6 +245,7 @@ def test_the_variance_of_pairs_and_main_effects_is_split_without_warning(name):
     assert sum(shares.values())[0] == pytest.approx(1)
 
 
+@pytest.mark.filterwarnings("ignore::sklime.exceptions.NoisyImportanceWarning")
 @pytest.mark.parametrize("seed", range(2))
 def test_main_effects_of_many_columns_are_known_as_well_as_they_say(seed):
     # 900 free numbers from 2048 Sobol' rows
