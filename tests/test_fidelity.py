@@ -194,6 +194,7 @@ def test_linear_functions_are_seen_at_any_number_of_bins(n_features, discretizer
     assert result.importances_mean.all()
 
 
+@pytest.mark.filterwarnings("ignore::sklime.exceptions.NoisyImportanceWarning")
 @pytest.mark.parametrize("n_features", [2, 10, 40])
 @pytest.mark.parametrize("engine", ["pooled", "local"])
 def test_exclusive_or_is_not_seen_by_a_wide_kernel_of_any_engine(n_features, engine):
