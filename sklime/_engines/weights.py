@@ -164,7 +164,8 @@ def fill_untold(
     """Give cells that no neighbour tells anything about what the row's own answer tells, in place.
 
     In equal parts, they have what all others leave of the answer, `left` by each replicate,
-    (n_replicates, n_explained, n_outputs). `untold` and the training frequency of the bin, `own`, are (n_explained, n_features).
+    (n_replicates, n_explained, n_outputs). `untold` and the training frequency of the bin, `own`,
+    are (n_explained, n_features).
     """
     left = np.where(np.abs(left) > 1e-13 * np.abs(predictions), left, 0)  # no rounding
     part = left / np.maximum(np.count_nonzero(untold, axis=1), 1)[:, None]
