@@ -13,6 +13,8 @@ from scipy.sparse import issparse
 from sklearn.utils import get_tags
 from sklearn.utils.validation import _check_response_method, _num_samples
 
+from .target import target_array
+
 RESPONSE_METHODS = ("predict_proba", "decision_function", "predict", "score_samples")
 
 
@@ -180,7 +182,7 @@ def class_values(estimator: Any, response_method: str, X: Any) -> Any:
     labels = _arrays(ask(X))
     several = isinstance(labels, list) or labels.ndim == 2
     n_targets = (len(labels) if isinstance(labels, list) else labels.shape[1]) if several else 1
-    values = [np.unique(part) for part in _by_target(labels, n_targets)]
+    values = [_distinct(part) for part in _by_target(labels, n_targets)]
     return values if several else values[0]
 
 
@@ -253,7 +255,10 @@ def _arrays(answer: Any) -> _Answer:
 
 
 def _array(answer: Any) -> NDArray[Any]:
-    return np.atleast_1d(answer.toarray() if issparse(answer) else np.asarray(answer))
+    array = np.atleast_1d(target_array(answer))
+    if array.dtype.kind in "cmM":
+        raise ValueError(f"A model must answer with numbers or labels. Got {array.dtype} instead.")
+    return array
 
 
 def _columns(answer: _Answer) -> NDArray[np.float64]:
@@ -267,6 +272,15 @@ def _by_target(answer: _Answer, n_targets: int) -> list[NDArray[Any]]:
     if isinstance(answer, list):
         return answer
     return [answer] if n_targets == 1 else list(answer.T)
+
+
+def _distinct(labels: NDArray[Any]) -> NDArray[Any]:
+    """Sorted values; by type and text what has no order, such as None beside texts."""
+    try:
+        return np.unique(labels)
+    except TypeError:
+        values = sorted(set(labels.tolist()), key=lambda v: (type(v).__qualname__, str(v)))
+        return np.array(values, dtype=object)
 
 
 def _are_labels(answer: NDArray[Any]) -> bool:

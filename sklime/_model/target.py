@@ -1,4 +1,4 @@
-"""The target of any kind as an array."""
+"""Targets, and answers of models, of any kind as arrays."""
 
 from typing import Any
 
@@ -9,9 +9,9 @@ from scipy.sparse import issparse
 
 
 def target_array(y: Any) -> Any:
-    """A target as an array: a sparse one dense, fields of a structured one as columns of numbers.
+    """A target or an answer as an array; None stays None.
 
-    None stays None.
+    A sparse one becomes dense, the fields of a structured one columns of numbers.
     """
     if y is None or issparse(y):
         return None if y is None else y.toarray()

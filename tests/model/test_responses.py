@@ -498,3 +498,35 @@ def test_decisions_between_pairs_are_not_taken_for_classes(n_classes):
     assert_array_equal(ours.importances_mean, theirs.importances_mean)
     each = SVC(decision_function_shape="ovr").fit(X, y)
     assert lime_importance(each, X, **params).explanations.classes.tolist() == [*range(n_classes)]
+
+
+def test_answers_of_several_fields_are_several_outputs():
+    X = np.random.default_rng(0).normal(size=(40, 2))
+
+    def both(X):
+        return np.column_stack([X[:, 0], 2 * X[:, 1]])
+
+    def structured(X):
+        return np.array([tuple(row) for row in both(X)], dtype=[("time", float), ("risk", float)])
+
+    params = {"num_samples": 64, "random_state": 0}
+    ours, theirs = (lime_importance(model, X, **params) for model in (structured, both))
+    assert_array_equal(ours.importances_mean, theirs.importances_mean)
+
+
+def test_none_may_be_a_label():
+    X = np.random.default_rng(0).normal(size=(40, 2))
+
+    def noise_or_group(X):
+        return np.array([None if x > 0 else "group" for x in X[:, 0]], dtype=object)
+
+    explanations = lime_importance(noise_or_group, X, num_samples=64, random_state=0).explanations
+    assert explanations.output_names.tolist() == [None, "group"]
+    assert_array_equal(explanations.predictions[:, 0], X[:, 0] > 0)
+
+
+@pytest.mark.parametrize("dtype", [complex, "M8[D]", "m8[h]"])
+def test_answers_that_are_no_numbers_are_refused(dtype):
+    X = np.arange(12.0).reshape(6, 2)
+    with pytest.raises(ValueError, match="must answer with numbers or labels"):
+        lime_importance(lambda X: X[:, 0].astype(int).astype(dtype), X, num_samples=64)
