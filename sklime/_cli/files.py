@@ -71,7 +71,7 @@ def read(
         rows = f"{max_rows:,} rows drawn from {len(y):,} (--rows N draws more)"
         y = y.sample(max_rows, random_state=seed).sort_index()
     if y.nunique() == 1:
-        raise ValueError(f"the target {target!r} has one value only: there is nothing to explain")
+        raise ValueError(f"the target {target!r} has one value only: choose another by --target")
     if n_dropped:
         rows += f", {n_dropped:,} without a target left out"
     X, summary = _prepare(frame.loc[y.index].drop(columns=[*drop, target]), mark, keep, notes)

@@ -204,16 +204,19 @@ def _settings(args: Namespace, wrapper: LimeImportanceWrapper, data: Dataset) ->
     if explanations.kernel_width == 0:
         asked = f"the rows with one cell changed, {explanations.num_samples} times each cell"
         what = "the model says less where the row's own value of a column is drawn anew"
+    model, sure = "the model was", "They say nothing of other data or another model."
+    if args.cv:
+        model = f"the model of each of {args.cv} folds was"
+        sure = "Those of gains are of the choice of rows, too: they hold for rows to come."
     return f"""
 The model is {args.estimator}, fitted to {n_rows:,} rows: {one_line(str(wrapper.estimator[-1]))}.
 
-{len(explanations):,} of the rows are explained. For this the model was asked about \
+{len(explanations):,} of the rows are explained. For this {model} asked about \
 {asked}. A {explanations.values[:-1]} is what {what}, and an importance the \
 mean size of it. The neighbourhood has width {explanations.kernel_width:.3g} \
 (engine {explanations.engine}); the random state is {args.random_state}.
 
-Intervals are those of the error from asking about so many rows only (95 %). They say nothing of \
-other data or another model.
+Intervals are those of the error from asking about so many rows only (95 %). {sure}
 
 Versions: {", ".join(versions)}.""".strip().split("\n\n")
 

@@ -180,6 +180,8 @@ def test_report_of_gains_shows_what_the_model_predicts(biopsies, tmp_path, capsy
     kept = len(re.findall(r"\n +\d+  \S.* keep", printed.split("\n\n")[1]))
     assert page.count('<td class="number">keep</td>') == kept > 0
     assert "contribution to the probability of malignant" in page
+    assert "model of each of 2 folds" in page
+    assert "for rows to come" in page
     assert "gain in neg_brier_score" in plot.read_text(encoding="utf-8")
 
 
