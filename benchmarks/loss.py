@@ -86,14 +86,13 @@ def cases(n_seeds: int, kinds: list[str] | None = None) -> Iterator[Case]:
 
 def suits(method: str, case: Case) -> bool:
     """Whether a method can say something of a table, and is worth its time."""
-    wide, fits_trees = case.d > 60, method == "loss, 0, conditional" and case.d == 200
+    wide = case.d > 60
     if case.kind.endswith("products"):
         return method in FOR_RANKINGS and case.seed < N_SEEDS.get(method, N_RANKINGS)
     return (
         case.seed < N_SEEDS.get(method, case.seed + 1)
         and method not in ("mean SHAP", "predictions, 0")
         and not (wide and method in ("predictions", "SAGE", "knockoffs"))
-        and not (fits_trees and case.kind != "blocks" and case.seed >= 1)
         and not (
             method in ("hidimstat CFI", "knockoffs") and (case.d > 120 or case.kind == "mixed")
         )
