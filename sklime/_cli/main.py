@@ -56,7 +56,9 @@ def _run(args: Namespace) -> None:
     if args.scoring and not args.cv:
         args.cv = FOLDS
     with warnings.catch_warnings(record=True) as caught:
-        # Folds without a level or with few rows of a class, and small tables are no news.
+        # Folds without a level or with few rows of a class, small tables, and what other packages
+        # will do one day are no news.
+        warnings.simplefilter("ignore", FutureWarning)
         warnings.filterwarnings("ignore", "The least populated|Found unknown|The number of unique")
         data = _load(args)
         held_out = HeldOut(data, args.cv, args.random_state)
