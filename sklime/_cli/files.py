@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 from io import StringIO
-from itertools import islice
+from itertools import count, islice
 from pathlib import Path
 from typing import Any
 from zipfile import ZipFile
@@ -250,13 +250,14 @@ def _note_start(start: int, notes: list[str]) -> None:
 
 def _unique(names: Iterable[str]) -> list[str]:
     """Names that differ, none of them empty."""
-    seen: Counter[str] = Counter()
-    unique = []
+    unique: dict[str, None] = {}
     for number, name in enumerate(names, start=1):
-        name = name.strip() or f"column {number}"
-        seen[name] += 1
-        unique.append(name if seen[name] == 1 else f"{name} ({seen[name]})")
-    return unique
+        name = first = name.strip() or f"column {number}"
+        copies = count(2)
+        while name in unique:
+            name = f"{first} ({next(copies)})"
+        unique[name] = None
+    return list(unique)
 
 
 def _prepare_target(column: Any, mark: str, task: str | None) -> tuple[Any, list[str]]:
