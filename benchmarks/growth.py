@@ -16,8 +16,9 @@ import numpy as np
 from joblib import parallel_config
 from matplotlib.axes import Axes
 from sklearn.ensemble import RandomForestRegressor
+from sklearn.linear_model import Ridge
 
-from sklime import lime_importance
+from sklime import LimeImportanceWrapper, lime_importance
 
 HERE = Path(__file__).parent
 
@@ -87,28 +88,26 @@ def cost_of_the_model(rng: np.random.Generator) -> dict[str, dict[int, float]]:
 
 
 def workers(rng: np.random.Generator) -> None:
-    """Seconds of one worker over those of two, once the workers have started: medians of nine."""
-    print("\n### two workers\n\nSeconds with n_jobs=1 over those with n_jobs=2.\n")
-    print("| work | threading | loky |\n|---|---|---|")
-    X = rng.normal(size=(20_000, 50))
-    options = {"max_samples": None, "random_state": 0}
-    kinds = {
-        "pooled, 20,000 rows": (X, options),
-        "pooled, 200 rows": (X[:200], options),
-        "local, 200 rows": (X[:200], {**options, "engine": "local", "kernel_width": 0.4}),
-    }
-    for name, (rows, chosen) in kinds.items():
-        job = partial(lime_importance, Linear(X.shape[1]), rows, **chosen)
-        ratios = [by_turns(job, backend) for backend in ("threading", "loky")]
-        print(f"| {name} | " + " | ".join(f"{ratio:.2f}" for ratio in ratios) + " |", flush=True)
+    """Rows a second that a fitted wrapper explains, without asking about neighbours: medians."""
+    print("\n### two workers\n\nRows explained a second: medians of five, taken in turns.\n")
+    print("| table | one worker | two threads | two processes |\n|---|---|---|---|")
+    for n, d in ((20_000, 30), (20_000, 100), (200, 30)):
+        X = rng.normal(size=(n, d))
+        y = X[:, 0] * X[:, 1] + X[:, 2]
+        fits = [
+            LimeImportanceWrapper(Ridge(), n_jobs=k, max_samples=100, random_state=0).fit(X, y)
+            for k in (1, 2)
+        ]
+        ways = [(fits[0], "threading"), (fits[1], "threading"), (fits[1], "loky")]
+        times = np.array([[timed(wrapper, X, way) for wrapper, way in ways] for _ in range(6)])
+        rates = n / np.median(times[1:], axis=0)
+        print(f"| {n:,} x {d} | " + " | ".join(f"{rate:,.0f}" for rate in rates) + " |", flush=True)
 
 
-def by_turns(job: Callable[..., object], backend: str) -> float:
-    """Seconds of one worker over those of two of a backend, which take turns: the median."""
+def timed(wrapper: LimeImportanceWrapper, X: np.ndarray, backend: str) -> float:
+    """Seconds of explaining all rows."""
     with parallel_config(backend):
-        job(n_jobs=2)
-        ratios = [seconds(job) / seconds(partial(job, n_jobs=2)) for _ in range(9)]
-    return float(np.median(ratios))
+        return seconds(lambda: wrapper.explain(X))
 
 
 def draw(ax: Axes, name: str, lines: dict[str, dict[int, float]]) -> None:

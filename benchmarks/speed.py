@@ -1,8 +1,8 @@
-"""Seconds for the importances of a fitted model, beside the peers' on the same rows.
+"""Processor seconds for the importances of a fitted model, beside the peers' on the same rows.
 
 Prints tables in markdown. Run as ``python benchmarks/speed.py``: some fifteen minutes on two cores.
-Ours and the peer take turns; ``--before FOLDER`` adds the ratio to an older checkout of this
-package (0.1.0's engine "shared"), in the same process.
+Set ``OMP_NUM_THREADS=1``. Ours and the peer take turns; ``--before FOLDER`` adds the ratio to an
+older checkout of this package (0.1.0's engine "shared"), in the same process, on two threads too.
 """
 
 import argparse
@@ -16,19 +16,45 @@ from typing import Any
 
 import numpy as np
 import shap
-from common import Counted, by_turns, show
+from common import Counted, show
 from eli5.sklearn import PermutationImportance
 from lime.lime_tabular import LimeTabularExplainer
 from sklearn.datasets import load_breast_cancer, load_iris, load_wine, make_classification
-from sklearn.ensemble import HistGradientBoostingRegressor, RandomForestClassifier
+from sklearn.ensemble import (
+    HistGradientBoostingClassifier,
+    HistGradientBoostingRegressor,
+    RandomForestClassifier,
+)
 from sklearn.inspection import permutation_importance
 from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
 
-from sklime import lime_importance
+from sklime import LimeImportanceWrapper, lime_importance
 
 RUNS = 5
 Rows = Iterator[list[Any]]
+
+
+def by_turns(
+    ours: Callable[[], Any],
+    peer: Callable[[], Any],
+    runs: int = RUNS,
+    scale: float = 1.0,
+    clock: Callable[[], float] = time.process_time,
+) -> tuple[list[float], float]:
+    """Ratios of the peer's seconds (times scale) to ours, taken in turns; our median seconds.
+
+    Of processor time, so that other work on the machine does not count.
+    """
+    seconds = []
+    for job in [ours, peer] * (runs + 1):
+        start = clock()
+        job()
+        seconds.append(clock() - start)
+    own, other = np.reshape(seconds, (-1, 2))[1:].T
+    return (scale * other / own).tolist(), float(np.median(own))
 
 
 def spread(ratios: list[float]) -> str:
@@ -40,8 +66,9 @@ def peers() -> Rows:
     yield ["work", "peer", "at least", "median", "range", "ours, seconds"]
     for work, target, X, model in lime_cases():
         ours = partial(lime_importance, model, X, random_state=0)
-        # Ten rows of lime, scaled to all; the explainer is made once, as a user would.
-        ratios, own = by_turns(ours, lime_loop(model, X), RUNS, scale=len(X) / 10)
+        # A few rows of lime, scaled to all; the explainer is made once, as a user would.
+        rows = X[: 10 if X.shape[1] < 100 else 2]
+        ratios, own = by_turns(ours, lime_loop(model, X, rows), RUNS, scale=len(X) / len(rows))
         median = float(np.median(ratios))
         yield [work, "lime, num_samples=5000", target, median, spread(ratios), own]
     for load in (load_breast_cancer, load_wine, load_iris):
@@ -68,16 +95,16 @@ def lime_cases() -> Iterator[tuple[str, int, np.ndarray, Any]]:
         yield f"make_classification, LogisticRegression, d={d}", target, X, model
 
 
-def lime_loop(model: Any, X: np.ndarray) -> Callable[[], None]:
+def lime_loop(model: Any, X: np.ndarray, rows: np.ndarray) -> Callable[[], None]:
     explainer = LimeTabularExplainer(X, random_state=0)
 
-    def explain_ten_rows() -> None:
-        for row in X[:10]:
+    def explain_rows() -> None:
+        for row in rows:
             explainer.explain_instance(
                 row, model.predict_proba, num_features=X.shape[1], num_samples=5000
             )
 
-    return explain_ten_rows
+    return explain_rows
 
 
 def shap_and_permutation(
@@ -129,6 +156,30 @@ def over_prediction() -> Rows:
         predict = partial(getattr(model, answer), rows)
         ratios, _ = by_turns(predict, partial(lime_importance, model, X, random_state=0), RUNS)
         yield [type(model).__name__, n_rows, 4, float(np.median(ratios)), spread(ratios)]
+
+
+def one_row() -> Rows:
+    """Milliseconds to explain one row by a fitted wrapper; lime's and shap's over ours."""
+    over = ("ours / prediction, at most 3", "lime / ours, at least 20", "TreeExplainer / ours")
+    yield ["model", "ours, ms", "its prediction, ms", *over]
+    X, y = load_breast_cancer(return_X_y=True)
+    explainer = LimeTabularExplainer(X, random_state=0)
+    for model in (
+        RandomForestClassifier(100, random_state=0),
+        HistGradientBoostingClassifier(random_state=0),
+        make_pipeline(StandardScaler(), LogisticRegression()),
+    ):
+        wrapper = LimeImportanceWrapper(model, random_state=0).fit(X, y)
+        fitted = wrapper.estimator_
+        ours, predict = partial(wrapper.explain, X[:1]), partial(fitted.predict_proba, X[:1])
+        lime = partial(explainer.explain_instance, X[0], fitted.predict_proba, num_features=30)
+        ratios, own = by_turns(ours, predict, 4 * RUNS)
+        cells = [type(model).__name__, 1e3 * own, 1e3 * own * float(np.median(ratios))]
+        cells += [1 / float(np.median(ratios)), float(np.median(by_turns(ours, lime, RUNS)[0]))]
+        if not hasattr(model, "steps"):
+            tree = partial(shap.TreeExplainer(fitted).shap_values, X[:1])
+            cells.append(float(np.median(by_turns(ours, tree, 4 * RUNS)[0])))
+        yield [*cells, *[""] * (6 - len(cells))]
 
 
 class TimedForest(RandomForestClassifier):
@@ -248,8 +299,9 @@ def before(shared: Callable[..., Any]) -> Rows:
             now = partial(lime_importance, model, X, random_state=0, **options)
             then = partial(shared, model, X, random_state=0, **options)
             with threadpool_limits(threads):
-                runs = 3 if len(X) > 10_000 or X.shape[1] > 1000 else 2 * RUNS + 1
-                ratios, own = by_turns(now, then, runs)
+                runs = 3 if len(X) > 10_000 or X.shape[1] > 1000 else RUNS
+                clock = time.process_time if threads == 1 else time.perf_counter
+                ratios, own = by_turns(now, then, runs, clock=clock)
             ours = [1 / ratio for ratio in ratios]
             median = float(np.median(ours))
             limits = f"{min(ours):.2f} to {max(ours):.2f}"
@@ -270,6 +322,7 @@ def rows_asked() -> Rows:
 TABLES: dict[str, Callable[[], Rows]] = {
     "peers": peers,
     "over_prediction": over_prediction,
+    "one_row": one_row,
     "local": local,
     "one_at_a_time": one_at_a_time,
     "rows_asked": rows_asked,
