@@ -150,3 +150,4 @@ def test_a_wide_sparse_table_is_explained_within_the_working_memory():
     explanations = result.explanations
     own = explanations.replicates.nbytes + explanations.weights.nbytes + result.importances.nbytes
     assert peak - own < megabytes * 2**20  # the table made dense has 432 MiB
+    assert np.argsort(-result.importances_mean)[:2].tolist() == [1, 0]
