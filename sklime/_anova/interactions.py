@@ -15,6 +15,7 @@ MAX_TRIPLE_COLUMNS = 10  # columns among which triples are searched for, the mos
 RARE = 0.02  # share of the rows; rarer bins join others in interactions
 MAX_SEARCHES = 3  # for pairs; each sees what stronger pairs hid
 LEAST_FALL = 0.85  # of the residual, above which strong pairs hide nothing more
+LEAST_HIDDEN = 0.015  # share of the variance in pairs not found that is worth one more
 LEAST_UNKNOWN = 0.1  # share of the variance that is worth a search for triples
 LEAST_LOOKED = 2048  # rows in which terms are searched for, at the least
 MOST_PRODUCTS = 2**37  # of a search for pairs, so that wide tables do not wait for it
@@ -68,9 +69,12 @@ class Interactions:
             before = rows.variance(rows.random).sum()
             found = search.pairs(rows.residual[:, self.looked])
             # What all pairs, found or not, add to those fitted before.
-            pairs = self._variance() + search.share * rows.full(rows.residual.T).var(axis=0).sum()
+            left = rows.full(rows.residual.T).var(axis=0).sum()
+            pairs = self._variance() + search.share * left
             self._add({c: share for c, share in found.items() if c not in self._terms})
-            if rows.variance(rows.random).sum() > LEAST_FALL * before:
+            hidden = pairs + search.error() * left - self._variance()
+            fallen = rows.variance(rows.random).sum() <= LEAST_FALL * before
+            if not fallen or hidden < LEAST_HIDDEN * rows.total:
                 break
         self.all_pairs = pairs
         if unknown - pairs > LEAST_UNKNOWN * rows.total:
