@@ -34,6 +34,7 @@ from threadpoolctl import threadpool_limits
 from sklime import LimeImportanceWrapper, lime_importance
 
 RUNS = 5
+THREADS = (1, 2)
 Rows = Iterator[list[Any]]
 
 
@@ -295,7 +296,7 @@ def before(shared: Callable[..., Any]) -> Rows:
     """Our seconds over those of 0.1.0's engine "shared" at its default width, side by side."""
     yield ["work", "threads", "at most", "median", "range", "ours, s", "0.1.0, s"]
     for work, most, model, X, options in tables():
-        for threads in (1, 2):
+        for threads in THREADS:
             now = partial(lime_importance, model, X, random_state=0, **options)
             then = partial(shared, model, X, random_state=0, **options)
             with threadpool_limits(threads):
