@@ -61,9 +61,7 @@ def _packed(values: Any) -> Any:
     if isinstance(dtype, pandas.DatetimeTZDtype):
         return {"times": pandas.DatetimeIndex(values).tz_convert(None).to_numpy(), "tz": str(dtype)}
     if isinstance(dtype, pandas.ArrowDtype):
-        buffer = BytesIO()
-        pandas.DataFrame({"": values.array}).to_feather(buffer)
-        return {"feather": buffer.getvalue()}
+        return packed(import_module("pyarrow").table({"": values.array}))
     for name in (str(dtype), f"{dtype}[{getattr(dtype, 'storage', '')}]"):
         cells = {"cells": object_cells(values.tolist()), "dtype": name}
         if _column(cells).array.equals(values.array):
@@ -82,9 +80,8 @@ def _column(stored: Any) -> Any:
         return pandas.Series(pandas.Categorical.from_codes(stored["codes"], dtype=dtype))
     if "tz" in stored:
         return pandas.Series(stored["times"]).dt.tz_localize("UTC").astype(stored["tz"])
-    if "feather" in stored:
-        buffer = BytesIO(stored["feather"])
-        return pandas.read_feather(buffer, dtype_backend="pyarrow")[""]
+    if "pyarrow" in stored:
+        return pandas.Series(pandas.arrays.ArrowExtensionArray(unpacked(stored)[""]))
     try:
         return pandas.Series(stored["cells"], dtype=stored["dtype"])
     except (TypeError, ValueError):  # a type that no text names

@@ -97,7 +97,7 @@ def test_a_narrow_kernel_sees_interactions_and_main_effects(name):
     n_true, least, target = TARGETS[name]
     X = normal(20, 1000)
     model = HistGradientBoostingRegressor(max_iter=60, random_state=0).fit(X, target(X))
-    result = explain(model, X, kernel_width=0.4, max_samples=60)
+    result = explain(model, X, kernel_width=0.4, max_samples=60, num_samples=2048)
     assert margin(result.importances_mean, n_true) > least
     if name in ("XOR", "gated"):  # what the default kernel does not see
         wide = lime_importance(model, X, kernel_width="lime", random_state=0).importances_mean
