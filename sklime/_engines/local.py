@@ -139,7 +139,10 @@ def difference_of_means(
     for columns in gen_batches(cell.shape[1], max(1, _BLOCK_CELLS // same.shape[1])):
         z = same[cell[:, columns]].reshape(len(cell), -1, n_replicates, n_rows)
         covariance[:, :, columns] = z.swapaxes(1, 2).astype(np.float64) @ centered
-    covariance *= weight_gain(inside)[:, None, :, None] / n_rows
+    # By the share that was drawn: a rare bin is in a few rows more or less than expected.
+    drawn = same.reshape(len(same), n_replicates, n_rows).mean(axis=2)
+    gain = weight_gain(drawn[cell].swapaxes(1, 2))
+    covariance *= gain[..., None] / n_rows
     replicates = covariance.swapaxes(0, 1)
     variance = (centered**2).mean(axis=(1, 2))
     means = mean.mean(axis=(1, 2))

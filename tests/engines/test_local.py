@@ -121,3 +121,18 @@ def test_a_hundred_rows_have_a_thousand_neighbours_each():
     assert explanations.weights.shape == (100, 5, 1)
     assert explanations.num_samples == 1024
     assert explanations.replicates.shape[0] == 4
+
+
+@pytest.mark.parametrize("kernel_width", [0.3, 2.0])
+def test_an_effect_of_a_column_of_unique_levels_is_told_by_the_few_neighbours_that_share_it(
+    kernel_width,
+):
+    rng = np.random.default_rng(0)
+    effect = rng.standard_normal(20_000)
+    X = np.column_stack([np.arange(20_000.0), rng.standard_normal(20_000)])
+    model = Function(lambda X: effect[X[:, 0].astype(int)])
+    options = {"categorical_features": [0], "kernel_width": kernel_width, "max_samples": 50}
+    explanations = explain(model, X, **options).explanations
+    truth = effect[explanations.sample_indices] - effect.mean()
+    # The neighbours outside say how high the mean is, to about one over the root of their number.
+    assert_allclose(explanations.contributions[:, 0, 0], truth, atol=4 / np.sqrt(1024))
