@@ -44,7 +44,7 @@ PARAMETERS: dict[str, list[Any]] = {
     "categorical_features": [StrOptions({"from_dtype"}), "array-like", callable, None],
     "discretizer": [StrOptions(set(DISCRETIZERS)), Interval(Integral, 2, None, closed="left")],
     "num_samples": [StrOptions({"auto"}), Interval(Integral, 2, None, closed="left")],
-    "kernel_width": [Interval(Real, 0, None, closed="left"), StrOptions({"lime"})],
+    "kernel_width": [Interval(Real, 0, None, closed="left"), StrOptions({"auto", "lime"})],
     "conditional": ["boolean"],
     "model_regressor": [HasMethods(["fit", "predict"]), None],
     "num_features": [Interval(Integral, 1, None, closed="left"), None],
@@ -90,7 +90,7 @@ def lime_importance(
     categorical_features: Any = "from_dtype",
     discretizer: str | int = "quartile",
     num_samples: str | int = "auto",
-    kernel_width: float | str = 0.4,
+    kernel_width: float | str = "auto",
     conditional: bool = False,
     model_regressor: Any = None,
     num_features: int | None = None,
@@ -151,14 +151,16 @@ def lime_importance(
         "auto" lets a pool follow the table: 8192 rows, or more (up to 2^17) until the largest
         standard error is at most 0.05 of the range of the importances, for columns of many levels,
         and while weak pairs may hide; but never more than
-        ``permutation_importance(n_repeats=5)`` would ask. Best at a power of two.
-    kernel_width : float or "lime", default=0.4
+        ``permutation_importance(n_repeats=5)`` would ask, nor more than 2^22 answers over all
+        outputs. Best at a power of two.
+    kernel_width : float, "auto" or "lime", default="auto"
         Width of the kernel over the number of columns outside the row's own bins. A narrow one
         sees interactions; at 0.557 the contributions to a model without interactions of three
         columns are Shapley values. "lime" is lime's ``0.75 * sqrt(n_features)``, which is so wide
-        that interactions are hardly seen. 0 changes one column of a row at a time, by the engine
-        "local": it sees interactions of all orders, and for a `scoring` is permutation importance,
-        row by row. It asks ``num_samples * n_features`` rows for each row explained.
+        that interactions are hardly seen. "auto" is 0.3, with the engine "local" 0.4 and with
+        "lime" lime's. 0 changes one column of a row at a time, by the engine "local": it sees
+        interactions of all orders, and for a `scoring` is permutation importance, row by row. It
+        asks ``num_samples * n_features`` rows for each row explained.
     conditional : bool, default=False
         With ``kernel_width=0``: whether a column is drawn given the row's other columns, from
         training rows that are alike in what these say of it. Columns that go together then lend

@@ -5,7 +5,7 @@ import warnings
 
 import numpy as np
 import pytest
-from numpy.testing import assert_allclose
+from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_digits, load_iris, load_wine
 from sklearn.ensemble import HistGradientBoostingRegressor, RandomForestClassifier
@@ -202,7 +202,7 @@ def test_exclusive_or_is_not_seen_by_a_wide_kernel_of_any_engine(n_features, eng
     with pytest.warns(LowFidelityWarning) as record:
         explain(xor, X, engine=engine, max_samples=100)
     (message,) = [str(w.message) for w in record if w.category is LowFidelityWarning]
-    assert "A narrower kernel_width, such as 0.4, sees interactions" in message
+    assert "A narrower kernel_width, such as 0.3, sees interactions" in message
 
 
 def test_a_fitted_model_of_exclusive_or_is_not_seen():
@@ -214,7 +214,7 @@ def test_a_fitted_model_of_exclusive_or_is_not_seen():
 
 def test_the_remedy_that_the_warning_names_is_one():
     X = normal()
-    with pytest.warns(LowFidelityWarning, match="such as 0.4"):
+    with pytest.warns(LowFidelityWarning, match="such as 0.3"):
         wide = explain(xor, X)
     narrow = explain(xor, X, kernel_width=0.4)  # without a warning
     assert narrow.importances_mean[:2].min() > 10 * narrow.importances_mean[2:].max()
@@ -266,3 +266,17 @@ def test_the_warning_can_be_filtered_by_its_class(monkeypatch):
         explain(xor, X)
         explain(lambda X: np.tanh(xor(X)), X, num_samples=64, tol=1e-3)
     assert [warning.category.__name__ for warning in record] == ["ConvergenceWarning"]
+
+
+def test_the_engine_lime_has_its_own_width_by_default_and_says_when_one_leaves_nothing():
+    X, y = load_breast_cancer(return_X_y=True)
+    model = make_pipeline(StandardScaler(), LogisticRegression()).fit(X, y)
+    options = {"engine": "lime", "max_samples": 5, "random_state": 0}
+    own = lime_importance(model, X, **options)
+    named = lime_importance(model, X, kernel_width="lime", **options)
+    assert own.explanations.kernel_width == 0.75 * np.sqrt(30)
+    assert_array_equal(own.importances_mean, named.importances_mean)
+    assert lime_importance(model, X, random_state=0).explanations.kernel_width == 0.3
+    with pytest.warns(LowFidelityWarning, match="too little for engine='lime'"):
+        narrow = lime_importance(model, X, kernel_width=0.3, **options)
+    assert narrow.importances_mean.max() < 1e-9 * own.importances_mean.max()

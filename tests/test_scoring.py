@@ -153,7 +153,7 @@ def test_rows_that_several_folds_explain_are_no_more_rows():
     once = clone(wrapper).set_params(cv=splits).fit(X, y)
     often = clone(wrapper).set_params(cv=splits * 5).fit(X, y)
     assert_allclose(often.importances_.gains, once.importances_.gains, atol=0.01)
-    assert_allclose(often.feature_importances_sem_, once.feature_importances_sem_, rtol=0.05)
+    assert_allclose(often.feature_importances_sem_, once.feature_importances_sem_, rtol=0.1)
 
 
 def test_selection_by_confidence_keeps_the_useful_columns():

@@ -34,7 +34,7 @@ def _integer(least: int) -> Callable[[str], int]:
 
 def number_or_lime(text: str) -> float | str:
     """Argument type of kernel widths, of which the wrapper says what else they must be."""
-    return text if text == "lime" else float(text)
+    return text if text in ("auto", "lime") else float(text)
 
 
 def make_parser() -> ArgumentParser:

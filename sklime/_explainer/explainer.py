@@ -24,7 +24,7 @@ from .._model.progress import progress
 from .._model.response import Response, choose_response, class_values
 from .._model.target import target_array
 from .._neighborhood.bins import Bins
-from .._neighborhood.kernel import hold, lime_width
+from .._neighborhood.kernel import decay, hold, lime_width
 from .._neighborhood.rows import (
     check_table,
     feature_names,
@@ -33,6 +33,10 @@ from .._rows import label_positions
 from .._tables.table import Table
 from ..exceptions import HigherOrderWarning, LowFidelityWarning
 from .plan import Plan, Settings
+
+# The pool's width of best mean rank over known truth and real tables (benchmarks/RESULTS.md). A
+# neighbourhood of its own would hardly leave the row's own bins there.
+NARROW = {"pooled": 0.3, "local": 0.4}
 
 # Less than this share of the variance in main effects, and importances of main effects mislead.
 LOW_FIDELITY = 0.25
@@ -132,7 +136,9 @@ class Explainer(Settings):
                 "The 'kernel_width' parameter must be 0 if it was 0 in fit, and only then. "
                 f"Got {width!r} instead, and {self.kernel_width!r} in fit."
             )
-        return lime_width(len(self.feature_names_)) if isinstance(width, str) else float(width)
+        if width == "lime" or (width == "auto" and self.engine == "lime"):
+            return lime_width(len(self.feature_names_))
+        return NARROW[self.engine] if width == "auto" else float(width)
 
     def _explain_until(
         self, sampler: Engine, read: Callable[..., Any], samples: Samples
@@ -232,6 +238,14 @@ class Explainer(Settings):
             )
         if _holds(explanations.bins, explanations.kernel_width) < _WIDE:
             _warn_of_low_fidelity(main_shares)
+        if self.engine == "lime" and (weight := _total_weight(explanations)) < 1:
+            warnings.warn(
+                f"At kernel_width={explanations.kernel_width:.3g} a row's neighbours weigh "
+                f"{weight:.1g} in all, too little for engine='lime', whose penalty is 1: its "
+                "weights come out as 0. Take a wider kernel, or another engine.",
+                LowFidelityWarning,
+                stacklevel=2,
+            )
 
 
 def kept_labels(labels: Any) -> str:
@@ -243,6 +257,13 @@ def _holds(bins: Bins, kernel_width: float) -> float:
     """Chance that the kernel holds a column in the row's own bin, beyond the bin's frequency."""
     p = bins.probabilities
     return float(p @ hold(p, kernel_width) / bins.n_features)
+
+
+def _total_weight(explanations: Explanations) -> float:
+    """What the kernel gives to all of a row's neighbours together, as expected, mean over rows."""
+    p = explanations.bins.own_probabilities(explanations.codes)
+    weights = np.prod(p + (1 - p) * decay(explanations.kernel_width), axis=1)
+    return explanations.num_samples * float(weights.mean())
 
 
 def _warn_of_no_convergence(n_samples: int, error: float, tol: float) -> None:
@@ -261,8 +282,8 @@ def _warn_of_low_fidelity(main_shares: NDArray[np.float64]) -> None:
         warnings.warn(
             f"The bins of single columns explain {max(known.mean(), 0):.0%} of the response's "
             "variance. The rest is interactions, which so wide a kernel does not see, or changes "
-            "inside bins. A narrower kernel_width, such as 0.4, sees interactions, and "
-            "interactions.shares tells the two apart; discretizer='decile' has finer bins.",
+            f"inside bins. A narrower kernel_width, such as {NARROW['pooled']}, sees interactions, "
+            "and interactions.shares tells the two apart; discretizer='decile' has finer bins.",
             LowFidelityWarning,
             stacklevel=2,
         )

@@ -33,6 +33,9 @@ N_GROUPS = 20  # of rows left out one at a time, where an aggregation is no mean
 # sums in another order are rounded differently.
 _BLOCK = 2**16
 
+# A difference of squares that is smaller, of their size, is rounding.
+_ROUNDING = 1e-12
+
 # What aggregations that are functions of a mean over n rows take the mean of, and their derivative
 # by that mean.
 _MEANS: dict[str | None, tuple[Callable[[Array], Array], Callable[[Array, float], Any]]] = {
@@ -149,6 +152,7 @@ class Sums(NamedTuple):
         The root of products over squares; 1 with one replicate, of which no noise is known.
         """
         share = divide(self.products, self.squares)
+        share = np.where(np.abs(share) > _ROUNDING, share, 0.0)
         return np.sign(share) * np.sqrt(np.abs(share))
 
     @property

@@ -74,7 +74,7 @@ def test_html_tells_how_the_explanations_were_made(iris):
         f"median {middle:.2f}, half of them {low:.2f} to {high:.2f}",
         "engine pooled",
         "256 perturbed rows",
-        "kernel width 0.4",
+        "kernel width 0.3",
     ):
         assert part in text
 
