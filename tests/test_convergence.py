@@ -9,7 +9,7 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LinearRegression
 
 from sklime import LimeImportanceWrapper, lime_importance
-from sklime._engines.pool import grow_pool
+from sklime._engines.pool import Questions, grow_pool
 from sklime._model.response import choose_response
 from sklime._neighborhood.sampler import Neighborhood
 from sklime._tables.table import Table
@@ -79,11 +79,18 @@ def test_a_grown_pool_keeps_the_rows_that_it_has(model, X, sobol):
     table = Table(X)
     neighborhood = Neighborhood(table, categorical=np.zeros(5, dtype=bool))
     response, _ = choose_response(model, "auto", X)
-    small = grow_pool(neighborhood, response, None, 512, 0, sobol=sobol)
-    grown = grow_pool(neighborhood, response, small, 2048, 0, sobol=sobol)
+    questions = Questions(neighborhood, response)
+
+    def grow(pool, num_samples):
+        more = grow_pool(questions, pool, num_samples, 0, sobol=sobol)
+        questions.ask()
+        return more
+
+    small = grow(None, 512)
+    grown = grow(small, 2048)
     assert_array_equal(grown.codes[:, :128], small.codes)
     assert_array_equal(grown.response[:, :128], small.response)
-    drawn = grow_pool(neighborhood, response, None, 2048, 0, sobol=sobol)
+    drawn = grow(None, 2048)
     assert grown.codes.shape == drawn.codes.shape == (4, 512, 5)
     assert np.array_equal(grown.codes, drawn.codes) == sobol
 

@@ -21,6 +21,7 @@ _ROWS = 4096
 _BITS = 6
 _WIDE_BITS = 20  # of factors in a float64
 _CUT = 5.0
+_STRIP = 96  # rows of a product of which only one half is read
 
 LEAST_SIGNAL = 0.25  # share of a table's variance that must be signal for it to be kept
 _EVEN = 0.05  # the spread of noise over rows that makes no difference
@@ -56,14 +57,15 @@ class Search:
     ) -> None:
         self.codes, self.working_memory = codes, working_memory
         self.ranks = np.array([np.count_nonzero(design) - 1 for design in designs])
-        bases = [_contrasts(design) for design in designs]
-        norms = [np.square(basis).sum(axis=0)[None] for basis in bases]
-        self.bases = [_rounded(basis.astype(np.float32), basis, _BITS) for basis in bases]
-        self.norms = [_rounded(norm.copy(), norm, _WIDE_BITS) for norm in norms]
+        # Most columns of numbers have the same bins.
+        distinct = {design.tobytes(): design for design in designs}
+        tables = {key: _contrasts(design) for key, design in distinct.items()}
+        columns = [tables[design.tobytes()] for design in designs]
+        self.bases, self.norms = [basis for basis, _ in columns], [norm for _, norm in columns]
         self.share = 0.0
         # With bins of one frequency every row has as much of the noise.
-        spread = [np.ptp(norm[norm > 0]) / norm.max() for norm in norms if norm.any()]
-        self.even = max(spread, default=0.0) < _EVEN
+        norms = [norm for _, norm in tables.values() if norm.any()]
+        self.even = all(np.ptp(norm[norm > 0]) < _EVEN * norm.max() for norm in norms)
 
     def error(self) -> float:
         """Standard error of `share` over all pairs: each chi square has twice its freedom."""
@@ -123,9 +125,10 @@ class Search:
         square = np.square(residual)
         for rows in gen_batches(len(residual), _ROWS):
             contrasts = self._weighted(self.bases, left, rows, residual, _BITS)
+            others = self._at_rows(self.bases, right, rows)
             # wider once there are several batches to add up
             sums = sums.astype(np.float64 if rows.start else np.float32, copy=False)
-            sums = sums + contrasts @ self._at_rows(self.bases, right, rows).T
+            sums = sums + (_upper if left == right else np.matmul)(contrasts, others.T)
             if not self.even:
                 norms = self._weighted(self.norms, left, rows, square, _WIDE_BITS)
                 noise = noise + norms @ self._at_rows(self.norms, right, rows).T
@@ -183,6 +186,14 @@ class Search:
         return np.cumsum(sizes) - sizes
 
 
+def _upper(first: NDArray[Any], second: NDArray[Any]) -> NDArray[Any]:
+    """Matrix product whose entries below the diagonal nobody reads, by strips; some are 0."""
+    product = np.zeros((len(first), second.shape[1]), first.dtype)
+    for strip in gen_batches(len(first), _STRIP):
+        np.matmul(first[strip], second[:, strip.start :], out=product[strip, strip.start :])
+    return product
+
+
 def _directions(residual: Floats) -> list[tuple[float, Floats]]:
     """Combinations of outputs that hold nearly all of the variance, standardised and cut off.
 
@@ -215,11 +226,11 @@ def _rounded(factors: NDArray[Any], sizes: NDArray[Any], bits: int) -> NDArray[A
     return factors
 
 
-def _contrasts(margin: Floats) -> Floats:
+def _contrasts(margin: Floats) -> tuple[NDArray[np.float32], Floats]:
     """Functions of a bin of mean 0, variance 1 and no correlation; a zero if there is one bin.
 
-    The reflection that swaps an axis with the roots of the frequencies turns the other axes into
-    vectors orthogonal to these roots.
+    And the sum of their squares, both rounded for exact sums. The reflection that swaps an axis
+    with the roots of the frequencies turns the other axes into vectors orthogonal to these roots.
     """
     seen = np.flatnonzero(margin)
     basis = np.zeros((max(1, len(seen) - 1), len(margin)))
@@ -228,4 +239,5 @@ def _contrasts(margin: Floats) -> Floats:
         normal = root + np.eye(len(seen))[0]
         reflection = np.eye(len(seen)) - np.outer(normal, normal) / normal[0]
         basis[:, seen] = reflection[1:] / root
-    return basis
+    norm = np.square(basis).sum(axis=0)[None]
+    return _rounded(basis.astype(np.float32), basis, _BITS), _rounded(norm.copy(), norm, _WIDE_BITS)

@@ -20,6 +20,8 @@ N_REPLICATES = 4
 # Bytes in which rows are drawn at once, at most: fresh memory takes longer than it saves calls.
 _MOST_DRAWN = 2.0**27
 
+Places = slice | NDArray[np.intp]
+
 
 @dataclass(frozen=True)
 class Pool:
@@ -39,30 +41,47 @@ class Pool:
     values: NDArray[np.int8]
     response: NDArray[np.float64]
 
-    def extended(self, more: Pool) -> Pool:
-        """The pool with more rows in each replicate."""
-        return Pool(
-            _side_by_side(self.codes, more.codes),
-            _side_by_side(self.values, more.values),
-            np.concatenate([self.response, more.response], axis=1),
-        )
+
+class Questions:
+    """Rows to ask a model about, as many at once as fit in memory: some take long for each call."""
+
+    def __init__(self, neighborhood: Neighborhood, response: Response) -> None:
+        self.neighborhood, self.response = neighborhood, response
+        # A drawn cell passes as a uniform number, a rank, a row number and twice as a value.
+        n_features = neighborhood.bins.n_features
+        self.row_bytes = 40 * n_features + 2 * neighborhood.table.row_nbytes
+        self.row_bytes += 40 * response.n_outputs
+        self.most = max(1, int(min(working_memory(), _MOST_DRAWN) / self.row_bytes))
+        self._waiting: list[tuple[NDArray[Any], NDArray[np.float64], Places]] = []
+
+    def add(self, rows: NDArray[Any], answers: NDArray[np.float64], places: Places) -> None:
+        """Have the answers for rows (n_features, m) written to these places, by `ask` at last."""
+        waiting = sum(earlier.shape[1] for earlier, *_ in self._waiting)
+        if waiting + rows.shape[1] > self.most:
+            self.ask()
+        self._waiting.append((rows, answers, places))
+
+    def ask(self) -> None:
+        """Ask about all rows that wait."""
+        if not self._waiting:
+            return
+        rows = np.concatenate([rows for rows, *_ in self._waiting], axis=1)
+        told, start = self.response(self.neighborhood.table.gather(rows)), 0
+        for own, answers, places in self._waiting:
+            answers[places] = told[start : start + own.shape[1]]
+            start += own.shape[1]
+        self._waiting.clear()
 
 
 def grow_pool(
-    neighborhood: Neighborhood,
-    response: Response,
-    pool: Pool | None,
-    num_samples: int,
-    seed: int,
-    *,
-    sobol: bool = True,
+    questions: Questions, pool: Pool | None, num_samples: int, seed: int, *, sobol: bool = True
 ) -> Pool:
-    """Perturbed rows and the model's response for them, by batches that fit in memory.
+    """Perturbed rows, drawn by batches that fit in memory, and the model's answers to come.
 
     Parameters
     ----------
-    neighborhood : Neighborhood
-    response : Response
+    questions : Questions
+        What asks the model.
     pool : Pool or None
         Rows that are there already; each replicate goes on where it stopped.
     num_samples : int
@@ -75,47 +94,35 @@ def grow_pool(
     -------
     Pool
     """
-    n_features, n_outputs = neighborhood.bins.n_features, response.n_outputs
-    n_replicates, n_rows = split_samples(num_samples)
-    new = range(0 if pool is None else pool.codes.shape[1], n_rows)
-    most = max(1, int(min(working_memory(), _MOST_DRAWN) / _row_bytes(neighborhood, n_outputs)))
-    batches = uniform_batches(n_features, n_replicates, new, most, seed, sobol=sobol)
+    neighborhood, n_outputs = questions.neighborhood, questions.response.n_outputs
+    n_features, (n_replicates, n_rows) = neighborhood.bins.n_features, split_samples(num_samples)
     # The cells of a column side by side, as they are drawn and summed.
-    shape = (n_features, n_replicates * len(new))
-    codes = np.empty(shape, neighborhood.bins.code_dtype).T
-    values = np.empty(shape, np.int8).T
-    answers = np.empty((n_replicates * len(new), n_outputs))
+    shape = (n_features, n_replicates, n_rows)
+    codes, values = np.empty(shape, neighborhood.bins.code_dtype), np.empty(shape, np.int8)
+    answers = np.empty((n_replicates, n_rows, n_outputs))
+    done = 0 if pool is None else pool.codes.shape[1]
+    if pool is not None:
+        codes[:, :, :done] = pool.codes.transpose(2, 0, 1)
+        values[:, :, :done] = pool.values.transpose(2, 0, 1)
+        answers[:, :done] = pool.response
+    batches = uniform_batches(
+        n_features, n_replicates, range(done, n_rows), questions.most, seed, sobol=sobol
+    )
     start = 0
     for uniforms in batches:
-        drawn = neighborhood.draw(uniforms)
-        batch = slice(start, start + uniforms.shape[1])
-        codes[batch], values[batch] = drawn.codes.T, drawn.values.T
-        answers[batch] = response(neighborhood.table.gather(drawn.rows))
-        start = batch.stop
-    by_replicate = (n_replicates, len(new), -1)
-    drawn_pool = Pool(
-        codes.reshape(by_replicate), values.reshape(by_replicate), answers.reshape(by_replicate)
-    )
-    return drawn_pool if pool is None else pool.extended(drawn_pool)
-
-
-def _side_by_side(first: NDArray[Any], second: NDArray[Any]) -> NDArray[Any]:
-    """Cells of more rows in each replicate, those of a column side by side."""
-    n_replicates, n_rows, n_features = first.shape
-    shape = n_features, n_replicates, n_rows + second.shape[1]
-    both = np.empty(shape, first.dtype).transpose(1, 2, 0)
-    both[:, :n_rows], both[:, n_rows:] = first, second
-    return both
+        drawn, stop = neighborhood.draw(uniforms), start + uniforms.shape[1]
+        places = _places(range(start, stop), n_replicates, done, n_rows)
+        codes.reshape(n_features, -1)[:, places] = drawn.codes
+        values.reshape(n_features, -1)[:, places] = drawn.values
+        questions.add(drawn.rows, answers.reshape(-1, n_outputs), places)
+        start = stop
+    return Pool(codes.transpose(1, 2, 0), values.transpose(1, 2, 0), answers)
 
 
 def grow_twins(
-    neighborhood: Neighborhood,
-    response: Response,
-    pool: Pool,
-    twins: NDArray[np.float64] | None,
-    seed: int,
+    questions: Questions, pool: Pool, twins: NDArray[np.float64] | None, seed: int
 ) -> NDArray[np.float64]:
-    """Response for twins of the first eighth of each replicate's rows of a pool.
+    """Answers to come for twins of the first eighth of each replicate's rows of a pool.
 
     A twin has the same bins, with other values.
 
@@ -124,28 +131,30 @@ def grow_twins(
     ndarray of shape (n_replicates, n_twins, n_outputs)
     """
     n_replicates, n_rows, n_features = pool.codes.shape
-    done = 0 if twins is None else twins.shape[1]
-    new = range(done, max(1, n_rows // 8))
-    if twins is not None and not new:
+    done, n_twins = 0 if twins is None else twins.shape[1], max(1, n_rows // 8)
+    if twins is not None and n_twins <= done:
         return twins
-    codes = pool.codes[:, new.start : new.stop].reshape(-1, n_features)
+    codes = pool.codes[:, done:n_twins].reshape(-1, n_features)
     rng = np.random.default_rng([seed, done, 2])
-    answers = np.empty((len(codes), response.n_outputs))
-    for rows in chunks(len(codes), _row_bytes(neighborhood, response.n_outputs), _MOST_DRAWN):
-        cells = neighborhood.redraw(rng.random(codes[rows].shape).T, codes[rows].T)
-        answers[rows] = response(neighborhood.table.gather(cells))
-    more = answers.reshape(n_replicates, len(new), -1)
-    return more if twins is None else np.concatenate([twins, more], axis=1)
+    answers = np.empty((n_replicates, n_twins, questions.response.n_outputs))
+    if twins is not None:
+        answers[:, :done] = twins
+    for rows in chunks(len(codes), questions.row_bytes, _MOST_DRAWN):
+        cells = questions.neighborhood.redraw(rng.random(codes[rows].shape).T, codes[rows].T)
+        places = _places(range(rows.start, rows.stop), n_replicates, done, n_twins)
+        questions.add(cells, answers.reshape(-1, answers.shape[2]), places)
+    return answers
+
+
+def _places(new: range, n_replicates: int, done: int, n_rows: int) -> Places:
+    """Where new rows are among all, which go on in each replicate where it stopped."""
+    if not done:
+        return slice(new.start, new.stop)
+    places = np.arange(n_replicates * n_rows).reshape(n_replicates, n_rows)[:, done:]
+    return places.ravel()[new.start : new.stop]
 
 
 def split_samples(num_samples: int) -> tuple[int, int]:
     """Number of replicates, and of rows in each, for that many rows in all."""
     n_replicates = max(1, min(N_REPLICATES, num_samples // 2))
     return n_replicates, num_samples // n_replicates
-
-
-def _row_bytes(neighborhood: Neighborhood, n_outputs: int) -> float:
-    """Bytes of a row that is drawn and given to the model."""
-    # A drawn cell passes as a uniform number, a rank, a row number and twice as a value.
-    n_features = neighborhood.bins.n_features
-    return 40 * n_features + 2 * neighborhood.table.row_nbytes + 40 * n_outputs

@@ -12,7 +12,7 @@ from .._anova.fit import fit_effects
 from .._anova.linear import Values
 from .._neighborhood.kernel import stay
 from .closed_form import effects_sum, kernel_moments, kernel_weights, own_values
-from .pool import N_REPLICATES, Pool, grow_pool, grow_twins
+from .pool import N_REPLICATES, Pool, Questions, grow_pool, grow_twins
 from .weights import Codes, Engine, Floats, Surrogates, fill_untold, linear_fits
 from .workers import chunks, working_memory
 
@@ -34,13 +34,14 @@ class Pooled(Engine):
     _twins: Floats | None = None
 
     def grow(self, num_samples: int) -> None:
-        asked, seed = (self.neighborhood, self.response), self.seed
+        questions, seed = Questions(self.neighborhood, self.response), self.seed
         bins, means = self.neighborhood.bins, self.neighborhood.means
         n_random = (num_samples - num_samples // 2) * 8 // 9
         n_random = max(n_random, min(num_samples // 2, 2 * N_REPLICATES))  # as many replicates
-        self._sobol = grow_pool(*asked, self._sobol, num_samples // 2, seed)
-        self._random = grow_pool(*asked, self._random, n_random, seed, sobol=False)
-        self._twins = grow_twins(*asked, self._random, self._twins, seed)
+        self._sobol = grow_pool(questions, self._sobol, num_samples // 2, seed)
+        self._random = grow_pool(questions, self._random, n_random, seed, sobol=False)
+        self._twins = grow_twins(questions, self._random, self._twins, seed)
+        questions.ask()
         effects = fit_effects(
             self._sobol.codes,
             self._sobol.response,
