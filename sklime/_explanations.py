@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -133,13 +134,13 @@ class Explanations(Rows):
         Returns
         -------
         estimate : Estimate
-            A named tuple with values, sem and dof, each an ndarray of shape (n_features,), and
-            signed, whether the values keep their signs; its method confint(level) returns
-            intervals, (n_features, 2), by Student's t. They cover what unlimited samples and all
-            rows of the table would give, not the truth about the data.
+            A named tuple with values, sem and dof, each an ndarray of shape (n_features,),
+            signed, whether the values keep their signs, and noise, the part of sem that more
+            samples make smaller; its method confint(level) returns intervals, (n_features, 2), by
+            Student's t. They cover what unlimited samples and all rows of the table would give,
+            not the truth about the data.
         """
-        estimate = self._estimate(aggregation, labels, bias_correction, self.population)
-        return estimate.unknown(self.unmeasured)
+        return self._estimate(aggregation, labels, bias_correction).unknown(self.unmeasured)
 
     def importances(
         self,
@@ -225,7 +226,7 @@ class Explanations(Rows):
             for mask in group_masks(Table(self.data), feature_groups).values()
         ]
         grouped = replace(self, replicates=np.stack(sums, axis=2), values="weights")
-        estimate = grouped._estimate(aggregation, labels, True, self.population)
+        estimate = grouped._estimate(aggregation, labels)
         return dict(zip(feature_groups, estimate.values.tolist(), strict=True))
 
     def magnitudes(self, labels: Any = "all") -> Floats:
@@ -244,7 +245,7 @@ class Explanations(Rows):
         magnitudes : ndarray of shape (n_explained, n_features)
             In units of the response.
         """
-        values, shares = self._values(labels)
+        values, shares = self._values(labels, sizes=True)
         if self.coefficients is not None:
             return values.mean()[..., 0]
         return cross_abs(values, self.sample_weight, shares)
@@ -393,11 +394,25 @@ class Explanations(Rows):
         return ranking(title, self.feature_names, self.estimate(), describe(self))
 
     def _estimate(
-        self, aggregation: Aggregation, labels: Any, bias_correction: bool, population: float
+        self, aggregation: Aggregation, labels: Any, bias_correction: bool = True
     ) -> Estimate:
+        """An estimate, kept if it has a name."""
+        key = aggregation, labels, bias_correction
+        if not (isinstance(aggregation, str) and isinstance(labels, str)):
+            return self._estimated(*key)
+        if key not in self._estimates:
+            self._estimates[key] = self._estimated(*key)
+        return self._estimates[key]
+
+    @cached_property
+    def _estimates(self) -> dict[Any, Estimate]:
+        return {}
+
+    def _estimated(self, aggregation: Aggregation, labels: Any, bias_correction: bool) -> Estimate:
         if self.coefficients is not None:
             aggregation = "mean"
-        values, shares = self._values(labels, signed=aggregation in SIGNED)
+        sizes = isinstance(aggregation, str) and aggregation not in SIGNED
+        values, shares = self._values(labels, signed=aggregation in SIGNED, sizes=sizes)
         return estimate_importances(
             values,
             aggregation,
@@ -405,7 +420,7 @@ class Explanations(Rows):
             bias_correction=bias_correction,
             sample_weight=self.sample_weight,
             # Whether a score gains is asked of rows to come, not of the table's.
-            population=population if self.coefficients is None else None,
+            population=self.population if self.coefficients is None else None,
             row_classes=None if self.classes is None else self.predictions.argmax(axis=1),
             num_features=self.num_features,
         )
@@ -418,7 +433,7 @@ class Explanations(Rows):
         Of the neighbourhood's part of the error: that of the choice of rows does not shrink with
         more samples. Infinite if all importances are equal, 0 with a single replicate.
         """
-        explained = len(self) if self.sample_weight is None else self.sample_weight.sum()
-        estimate = self._estimate(aggregation, labels, True, float(explained))
+        estimate = self._estimate(aggregation, labels)
         spread = np.ptp(estimate.values)
-        return estimate.sem / spread if spread > 0 else np.full_like(estimate.sem, np.inf)
+        size = np.ones_like(estimate.values)
+        return size * (estimate.noise / spread if spread > 0 else np.inf)

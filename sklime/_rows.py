@@ -231,8 +231,13 @@ class Rows(Exports):
         """1 less the training frequency of each own bin."""
         return self.bins.outside(self.codes)
 
-    def _values(self, labels: Any = "all", signed: bool = False) -> tuple[Values, Floats]:
-        """What is aggregated, of the outputs that `labels` means, and what each of them counts."""
+    def _values(
+        self, labels: Any = "all", signed: bool = False, sizes: bool = False
+    ) -> tuple[Values, Floats]:
+        """What is aggregated, of the outputs that `labels` means, and what each of them counts.
+
+        Of two outputs that mirror each other the second one says it all if only `sizes` count.
+        """
         factor = None if self.values == "weights" else self._outside()
         if self.coefficients is not None:
             return Values(self.replicates, factor, self.coefficients), _ALONE
@@ -240,6 +245,8 @@ class Rows(Exports):
             chosen = np.eye(len(self.output_names))[self.predictions.argmax(axis=1)]
             return Values(self.replicates, factor, chosen), _ALONE
         if isinstance(labels, str) and labels == "all":
+            if sizes and self._mirrored:
+                return Values(self.replicates[..., 1:], factor), 2 * self.output_shares[1:]
             if not signed or self.classes is None:
                 return Values(self.replicates, factor), self.output_shares
             refuse_signs(self.classes)
@@ -247,6 +254,12 @@ class Rows(Exports):
         positions = label_positions(self.output_names, labels)
         shares = np.full(len(positions), 1 / len(positions))
         return Values(self.replicates[..., positions], factor), shares
+
+    @cached_property
+    def _mirrored(self) -> bool:
+        """Whether there are two outputs, of which one is what the other is not."""
+        first, *others = np.moveaxis(self.replicates, -1, 0)
+        return len(others) == 1 and np.array_equal(first, -others[0])
 
     def _column(self, column: int | str) -> int:
         """Number of a column given by number or name."""

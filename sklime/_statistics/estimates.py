@@ -49,12 +49,16 @@ _MEANS: dict[str | None, tuple[Callable[[Array], Array], Callable[[Array, float]
 
 
 class Estimate(NamedTuple):
-    """Importances with their standard errors, the degrees of freedom of those, and their kind."""
+    """Importances with their standard errors, the degrees of freedom of those, and their kind.
+
+    And the part of the standard errors that more samples make smaller: the noise.
+    """
 
     values: Array
     sem: Array
     dof: Array
     signed: bool = False
+    noise: Array | float = 0.0
 
     def confint(self, level: float = 0.95) -> Array:
         """Student's intervals (n_features, 2) of the given level; no size goes below 0."""
@@ -259,6 +263,7 @@ def estimate_importances(
         by_output = _without_each(function, replicates, sample_weight)
     values, *left_out = by_output @ shares
     pool_variance, pool_dof = _jackknife(left_out)
+    noise = np.sqrt(pool_variance)
     errors: list[tuple[Array | float, Array | float]] = []
     unseen = 1.0 if population is None else max(0.0, 1 - row_weights.sum() / population)
     if unseen > 0:
@@ -273,14 +278,16 @@ def estimate_importances(
     errors.append((pool_variance, pool_dof))
     if corrected:  # as late as possible, so that noise can average out before
         values = np.maximum(values, 0.0)
-    return Estimate(values, *standard_error(errors), signed=name is None or name in SIGNED)
+    signed = name is None or name in SIGNED
+    return Estimate(values, *standard_error(errors), signed, noise)
 
 
 def mean_estimate(parts: list[Estimate]) -> Estimate:
     """Mean of independent estimates."""
     values = np.mean([part.values for part in parts], axis=0)
     errors = [((part.sem / len(parts)) ** 2, part.dof) for part in parts]
-    return Estimate(values, *standard_error(errors), signed=parts[0].signed)
+    noise = np.sqrt(sum(np.square(part.noise) for part in parts)) / len(parts)
+    return Estimate(values, *standard_error(errors), parts[0].signed, noise)
 
 
 def standard_error(errors: Sequence[tuple[Array | float, Array | float]]) -> tuple[Array, Array]:
