@@ -40,7 +40,14 @@ N_SEEDS = {"predictions": 3, "loss, lime's width": 3, "SAGE": 3, "Boruta": 3, "k
 N_SEEDS |= {"hidimstat CFI": 5, "mean SHAP": 3}
 N_LARGE = 5  # tables of many rows or columns
 N_RANKINGS = 3
-FOR_RANKINGS = ("predictions", "predictions, 0", "loss", "loss, 0", "loss, 0, conditional")
+FOR_RANKINGS = (
+    "predictions",
+    "predictions, 0",
+    "loss",
+    "loss, 0.3",
+    "loss, 0",
+    "loss, 0, conditional",
+)
 FOR_RANKINGS += ("permutation importance", "mean SHAP")
 
 
@@ -93,10 +100,11 @@ def suits(method: str, case: Case) -> bool:
         case.seed < N_SEEDS.get(method, case.seed + 1)
         and method not in ("mean SHAP", "predictions, 0")
         and not (wide and method in ("predictions", "SAGE", "knockoffs"))
-        and not (
-            method in ("hidimstat CFI", "knockoffs") and (case.d > 120 or case.kind == "mixed")
-        )
+        and not (method in ("hidimstat CFI", "knockoffs") and case.kind == "mixed")
+        and not (method == "hidimstat CFI" and case.d == 200 and case.kind == "independent")
         and not ("tenth" in method and (wide or case.kind == "blocks"))
+        and (case.kind == "blocks" or method != "true redraws")
+        and ((case.kind == "blocks" and not wide) or "16" not in method)
     )
 
 

@@ -9,7 +9,7 @@ import sage
 import shap
 from common import memory
 from hidimstat import CFI, ModelXKnockoff
-from loss_problems import N_FOLDS, Case, folds, make_model, problem
+from loss_problems import BLOCK, CORRELATION, N_FOLDS, Case, folds, make_model, problem
 from scipy.stats import binom, norm, t
 from sklearn.base import clone
 from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
@@ -28,9 +28,11 @@ Found = dict[str, Any]
 
 SETTINGS: dict[str, dict[str, Any]] = {
     "predictions": {},
-    "loss": {"scoring": "auto"},
+    "loss": {"scoring": "auto", "kernel_width": 0.4},
+    "loss, 0.3": {"scoring": "auto"},
+    "loss, 0.3, a tenth of the rows": {"scoring": "auto", "num_samples": "tenth"},
     "loss, lime's width": {"scoring": "auto", "kernel_width": "lime"},
-    "loss, a tenth of the rows": {"scoring": "auto", "num_samples": "tenth"},
+    "loss, a tenth of the rows": {"scoring": "auto", "kernel_width": 0.4, "num_samples": "tenth"},
     "predictions, 0": {"kernel_width": 0, "engine": "local"},
     "loss, 0": {"scoring": "auto", "kernel_width": 0, "engine": "local"},
     "loss, 0, conditional": {
@@ -38,6 +40,13 @@ SETTINGS: dict[str, dict[str, Any]] = {
         "kernel_width": 0,
         "engine": "local",
         "conditional": True,
+    },
+    "loss, 0, conditional, 16 redraws": {
+        "scoring": "auto",
+        "kernel_width": 0,
+        "engine": "local",
+        "conditional": True,
+        "num_samples": 16,
     },
 }
 
@@ -131,6 +140,27 @@ def permutation(case: Case) -> Found:
             answer = ask(case.task, model, changed)
             after = loss_of(case.task, model, answer, np.tile(y[test], N_REPEATS))
             rises[test, j] = after.reshape(N_REPEATS, -1).mean(axis=0) - before
+    return of_rows(rises, start)
+
+
+@memory.cache
+def true_redraws(case: Case) -> Found:
+    """Four redraws of each column from its true distribution given the others of its block."""
+    start = time.process_time()
+    X, y, _, _ = problem(case)
+    rng = np.random.default_rng(case.seed)
+    precision = np.linalg.inv(CORRELATION + (1 - CORRELATION) * np.eye(BLOCK))
+    slope, spread = -precision[0, 1] / precision[0, 0], precision[0, 0] ** -0.5
+    rises = np.zeros(X.shape)
+    for model, _, test in fitted(case):
+        before = loss_of(case.task, model, ask(case.task, model, X[test]), y[test])
+        for j in range(X.shape[1]):
+            block = X[test, j // BLOCK * BLOCK :][:, :BLOCK]
+            mean = slope * (block.sum(axis=1) - X[test, j])
+            changed = np.concatenate([X[test]] * 4)
+            changed[:, j] = np.tile(mean, 4) + spread * rng.standard_normal(len(changed))
+            after = loss_of(case.task, model, ask(case.task, model, changed), np.tile(y[test], 4))
+            rises[test, j] = after.reshape(4, -1).mean(axis=0) - before
     return of_rows(rises, start)
 
 
@@ -259,6 +289,7 @@ def knockoffs(case: Case) -> Found:
 # Of each model; and those that choose their own.
 RIVALS: dict[str, Callable[[Case], Found]] = {
     "permutation importance": permutation,
+    "true redraws": true_redraws,
     "SAGE": sage_values,
     "hidimstat CFI": conditional,
     "mean SHAP": mean_shap,

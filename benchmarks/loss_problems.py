@@ -20,6 +20,7 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 N_FOLDS = 5
 N_USEFUL = 5
 BLOCK = 5  # columns of a block, one of which is useful
+CORRELATION = 0.7  # of any two of them
 MODELS = ("linear", "RandomForest", "HistGradientBoosting", "MLP")
 
 
@@ -53,7 +54,7 @@ def problem(case: Case) -> Problem:
         useful = list(range(N_USEFUL + 3))
     if case.kind.startswith("block"):
         common = np.repeat(rng.standard_normal((case.n, case.d // BLOCK)), BLOCK, axis=1)
-        z = np.sqrt(0.7) * common + np.sqrt(0.3) * z
+        z = np.sqrt(CORRELATION) * common + np.sqrt(1 - CORRELATION) * z
         useful = [BLOCK * j for j in useful]
     a, b, c, e, f = z[:, useful[:N_USEFUL]].T
     if case.kind == "mixed":

@@ -1,6 +1,5 @@
 """LIME importances of a fitted model."""
 
-import warnings
 from collections.abc import Callable
 from numbers import Integral, Real
 from typing import Any, TypeVar
@@ -17,7 +16,8 @@ from sklearn.utils._param_validation import (
 )
 
 from ._engines import ENGINES
-from ._explainer.explainer import ENOUGH_SAMPLES, Explainer, kept_labels
+from ._explainer.explainer import Explainer, kept_labels
+from ._explainer.limits import warn_of_limits
 from ._explanations import Explanations
 from ._importances import Importances
 from ._model.response import RESPONSE_METHODS
@@ -25,10 +25,6 @@ from ._neighborhood.columns import DISCRETIZERS
 from ._statistics.aggregations import AGGREGATIONS
 from ._statistics.estimates import Estimate
 from ._views.pictures import measure
-from .exceptions import NoisyImportanceWarning
-
-# The largest errors of useless columns over the range of the importances, worth a warning.
-NOISY = 0.22
 
 # Parameters that LimeImportanceWrapper and lime_importance have in common.
 PARAMETERS: dict[str, list[Any]] = {
@@ -284,7 +280,7 @@ def summary(
     estimate: Estimate, explanations: Explanations, aggregation: Any, labels: str
 ) -> Importances:
     """Importances of explanations, those of each row among them."""
-    _warn_of_noise(estimate, explanations, aggregation, labels)
+    warn_of_limits(estimate, explanations, aggregation, labels)
     magnitudes = explanations.magnitudes(labels)
     return Importances(
         estimate=estimate,
@@ -295,39 +291,6 @@ def summary(
         name=measure(explanations, aggregation),
         scored=explanations.coefficients is not None,
     )
-
-
-def _warn_of_noise(
-    estimate: Estimate, explanations: Explanations, aggregation: Any, labels: str
-) -> None:
-    """Warn where columns were not measured, or most of them not well enough to tell."""
-    names, unmeasured = explanations.feature_names, explanations.unmeasured
-    if unmeasured.any():
-        warnings.warn(
-            f"Nothing was measured of the columns {names[unmeasured].tolist()}: no sample was in "
-            "the bins of the rows explained. Their standard errors are infinite. Take more "
-            "samples, or leave these columns out.",
-            NoisyImportanceWarning,
-            stacklevel=3,
-        )
-    spread, half = np.ptp(estimate.values), len(names) / 2
-    few = explanations.num_samples < ENOUGH_SAMPLES
-    if few or not spread or explanations.coefficients is not None:
-        return
-    # Useless columns are not told from 0, however well they are measured. The largest of so many
-    # errors is about this many standard errors.
-    most = NOISY / np.sqrt(2 * np.log(len(names) + 1))
-    noisy = ~estimate.told() & (estimate.sem > most * spread)
-    if np.count_nonzero(noisy) > half:  # and without the error of the choice of rows
-        noisy &= explanations._relative_errors(aggregation, labels) > most
-    if np.count_nonzero(noisy) > half:
-        warnings.warn(
-            f"{np.count_nonzero(noisy)} of {len(names)} columns cannot be told from 0: their "
-            f"standard errors are more than {most:.0%} of the range of the importances. Take "
-            f"more samples than num_samples={explanations.num_samples}, or fewer columns.",
-            NoisyImportanceWarning,
-            stacklevel=3,
-        )
 
 
 def row_spread(

@@ -17,41 +17,27 @@ from sklearn.utils import gen_batches
 from .._anova.effects import variance_split
 from .._engines import Engine, OneColumn, OneColumnReader, Reader, explain_rows
 from .._engines.pooled import PooledReader
-from .._engines.samples import HIGHER_ORDERS, Samples
+from .._engines.samples import Samples
 from .._explanations import Explanations
 from .._model.loss import Derived, only, score_coefficients, score_response
 from .._model.progress import progress
 from .._model.response import Response, choose_response, class_values
 from .._model.target import target_array
-from .._neighborhood.bins import Bins
-from .._neighborhood.kernel import decay, hold, lime_width
+from .._neighborhood.kernel import lime_width
 from .._neighborhood.rows import (
     check_table,
     feature_names,
 )
 from .._rows import label_positions
 from .._tables.table import Table
-from ..exceptions import HigherOrderWarning, LowFidelityWarning
 from .plan import Plan, Settings
 
 # The pool's width of best mean rank over known truth and real tables (benchmarks/RESULTS.md). A
 # neighbourhood of its own would hardly leave the row's own bins there.
 NARROW = {"pooled": 0.3, "local": 0.4}
 
-# Less than this share of the variance in main effects, and importances of main effects mislead.
-LOW_FIDELITY = 0.25
-
-# More than this inside bins, and so is what the pool shows.
-INSIDE_BINS = 0.5
-
-# A kernel that holds other columns with less than this chance shows main effects only.
-_WIDE = 0.25
-
 # Rows whose weights are worked on together, so that what is made of them is small.
 _ROWS = 256
-
-# With fewer samples both shares are mostly noise.
-ENOUGH_SAMPLES = 1024
 
 
 @dataclass(kw_only=True)
@@ -95,9 +81,8 @@ class Explainer(Settings):
                 sample_weight=None if plan.weight is None else plan.weight[plan.rows],
                 population=plan.population,
             )
-            explanations, main_shares = self._explain_until(sampler, read, samples)
+            explanations = self._explain_until(sampler, read, samples)
         self.reader_ = sampler.reader
-        self._warn(explanations, main_shares)
         return explanations
 
     def explain(
@@ -109,7 +94,7 @@ class Explainer(Settings):
         if self.scoring is not None and y is None:
             raise ValueError("The 'y' parameter must be given for a scoring. Got None instead.")
         rows = np.arange(table.n_rows)
-        explanations, _ = self._explain(
+        return self._explain(
             table.take(rows),
             self.response_(X),
             target_array(y),
@@ -119,7 +104,6 @@ class Explainer(Settings):
             sample_weight=None,
             population=float(len(rows)),
         )
-        return explanations
 
     def _read(self, response: Response, y: Any) -> Response:
         """The outputs that count: of some classes, or of a score."""
@@ -142,10 +126,10 @@ class Explainer(Settings):
 
     def _explain_until(
         self, sampler: Engine, read: Callable[..., Any], samples: Samples
-    ) -> tuple[Explanations, NDArray[np.float64]]:
+    ) -> Explanations:
         """Explain with more samples, until the error is as small as asked for."""
         while True:
-            explanations, main_shares = read(sampler.reader)
+            explanations = read(sampler.reader)
             if not samples.grow:
                 break
             errors = explanations._relative_errors(self.aggregation, kept_labels(self.labels))
@@ -160,7 +144,7 @@ class Explainer(Settings):
                 break
             self.num_samples_ = min(wanted, samples.most)
             sampler.grow(self.num_samples_)
-        return explanations, main_shares
+        return explanations
 
     def _explain(
         self,
@@ -171,8 +155,8 @@ class Explainer(Settings):
         *,
         kernel_width: float,
         **rows: Any,
-    ) -> tuple[Explanations, NDArray[np.float64]]:
-        """Explanations by the samples there are, and what they show of the main effects."""
+    ) -> Explanations:
+        """Explanations by the samples there are."""
         table, response = Table(data), self.response_
         codes = self.bins_.encode(table)
         arrays: list[NDArray[Any]] = [codes, predictions]
@@ -187,7 +171,7 @@ class Explainer(Settings):
                     outside = np.ones_like(outside)
                 _keep_largest(surrogates.replicates[:, batch], outside, self.num_features)
         readers = (reader,) if isinstance(reader, PooledReader) else ()
-        explanations = Explanations(
+        return Explanations(
             replicates=surrogates.replicates,
             known_fits=surrogates.fits,
             predictions=predictions,
@@ -209,61 +193,11 @@ class Explainer(Settings):
             read_by=np.ones((len(codes), len(readers)), bool),
             **rows,
         )
-        shares = np.array([]) if surrogates.fits is None else surrogates.fits[:, 2]
-        return explanations, shares
-
-    def _warn(self, explanations: Explanations, main_shares: NDArray[np.float64]) -> None:
-        """Warn where the samples are enough to tell that much of the model is not seen."""
-        if explanations.num_samples < ENOUGH_SAMPLES:
-            return
-        n_asked = OneColumn.NUM_SAMPLES * explanations.codes.size
-        remedy = f"kernel_width=0, one column at a time, sees them for {n_asked} predictions."
-        for effects in explanations.effects:
-            main_shares, _, higher, inside = variance_split(effects)
-            if len(self.feature_names_) > 2:
-                _warn_beyond(
-                    HIGHER_ORDERS,
-                    higher - 2 * effects.error,
-                    "Interactions of three columns or more are at least {:.0%} of the response's "
-                    f"variance, and engine='pooled' leaves them out. {remedy}",
-                    HigherOrderWarning,
-                )
-            # The levels left over in a bin of all others are told by the rows' own answers.
-            _warn_beyond(
-                INSIDE_BINS if explanations.bins.told.all() else 1.0,
-                inside - 2 * effects.error,
-                "Changes inside bins are at least {:.0%} of the response's variance, and "
-                f"engine='pooled' averages them. discretizer='decile' has finer bins; {remedy}",
-                LowFidelityWarning,
-            )
-        if _holds(explanations.bins, explanations.kernel_width) < _WIDE:
-            _warn_of_low_fidelity(main_shares)
-        if self.engine == "lime" and (weight := _total_weight(explanations)) < 1:
-            warnings.warn(
-                f"At kernel_width={explanations.kernel_width:.3g} a row's neighbours weigh "
-                f"{weight:.1g} in all, too little for engine='lime', whose penalty is 1: its "
-                "weights come out as 0. Take a wider kernel, or another engine.",
-                LowFidelityWarning,
-                stacklevel=2,
-            )
 
 
 def kept_labels(labels: Any) -> str:
     """What labels mean in explanations that have no more outputs than were asked for."""
     return labels if isinstance(labels, str) and labels == "predicted" else "all"
-
-
-def _holds(bins: Bins, kernel_width: float) -> float:
-    """Chance that the kernel holds a column in the row's own bin, beyond the bin's frequency."""
-    p = bins.probabilities
-    return float(p @ hold(p, kernel_width) / bins.n_features)
-
-
-def _total_weight(explanations: Explanations) -> float:
-    """What the kernel gives to all of a row's neighbours together, as expected, mean over rows."""
-    p = explanations.bins.own_probabilities(explanations.codes)
-    weights = np.prod(p + (1 - p) * decay(explanations.kernel_width), axis=1)
-    return explanations.num_samples * float(weights.mean())
 
 
 def _warn_of_no_convergence(n_samples: int, error: float, tol: float) -> None:
@@ -273,29 +207,6 @@ def _warn_of_no_convergence(n_samples: int, error: float, tol: float) -> None:
         ConvergenceWarning,
         stacklevel=2,
     )
-
-
-def _warn_of_low_fidelity(main_shares: NDArray[np.float64]) -> None:
-    """Warn where a wide kernel shows little of the model."""
-    known = main_shares[np.isfinite(main_shares)]
-    if known.size and known.mean() < LOW_FIDELITY:
-        warnings.warn(
-            f"The bins of single columns explain {max(known.mean(), 0):.0%} of the response's "
-            "variance. The rest is interactions, which so wide a kernel does not see, or changes "
-            f"inside bins. A narrower kernel_width, such as {NARROW['pooled']}, sees interactions, "
-            "and interactions.shares tells the two apart; discretizer='decile' has finer bins.",
-            LowFidelityWarning,
-            stacklevel=2,
-        )
-
-
-def _warn_beyond(
-    limit: float, shares: NDArray[np.float64], message: str, category: type[Warning]
-) -> None:
-    """Warn where the outputs' mean share of the variance is beyond a limit."""
-    known = shares[np.isfinite(shares)]
-    if known.size and known.mean() > limit:
-        warnings.warn(message.format(known.mean()), category, stacklevel=2)
 
 
 def _keep_largest(
