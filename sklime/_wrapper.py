@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
@@ -35,6 +34,7 @@ from ._model.response import class_values
 from ._neighborhood.rows import check_table, feature_names, has_weight, row_weights
 from ._statistics.estimates import mean_estimate
 from ._tables.table import Table
+from .exceptions import warn
 
 
 class LimeImportanceWrapper(Delegates, MetaEstimatorMixin, BaseEstimator):
@@ -389,10 +389,8 @@ class LimeImportanceWrapper(Delegates, MetaEstimatorMixin, BaseEstimator):
             what = "the response does not change with any column"
             if self.scoring is not None:
                 what = "no column helps the score"
-            warnings.warn(
+            warn(
                 f"All importances are 0: {what}. SelectFromModel keeps every column then.",
-                UserWarning,
-                stacklevel=2,
             )
 
     def __sklearn_is_fitted__(self) -> bool:

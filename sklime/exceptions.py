@@ -1,5 +1,14 @@
 """Warnings of the package, so that they can be filtered by class."""
 
+import pathlib
+import sys
+import warnings
+
+import sklearn
+
+# What lies between the user's line and ours.
+_INNER = tuple(str(pathlib.Path(file).parent) for file in (__file__, str(sklearn.__file__)))
+
 
 class LowFidelityWarning(UserWarning):
     """The linear models explain so little of the response that the importances mean little.
@@ -52,3 +61,11 @@ class NoisyImportanceWarning(UserWarning):
     >>> from sklime.exceptions import NoisyImportanceWarning
     >>> warnings.filterwarnings("error", category=NoisyImportanceWarning)  # stop there
     """
+
+
+def warn(message: str, category: type[Warning] = UserWarning) -> None:
+    """Warn at the user's own line, from wherever inside of this package or scikit-learn."""
+    level, frame = 2, sys._getframe(1)
+    while frame.f_back is not None and frame.f_code.co_filename.startswith(_INNER):
+        level, frame = level + 1, frame.f_back
+    warnings.warn(message, category, stacklevel=level)

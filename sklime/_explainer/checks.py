@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
 import numpy as np
@@ -17,6 +16,7 @@ from .._model.response import estimator_type
 from .._model.target import target_array
 from .._rows import label_positions, refuse_signs
 from .._statistics.aggregations import SIGNED, resolve
+from ..exceptions import warn
 
 
 def check_fit(wrapper: Any, X: Any, y: Any, sample_weight: Any) -> None:
@@ -51,11 +51,9 @@ def check_fit(wrapper: Any, X: Any, y: Any, sample_weight: Any) -> None:
     if kind == "regressor" and wrapper.aggregation == "homogeneity":
         resolve("homogeneity")
     if wrapper.scoring is not None and wrapper.cv is None:
-        warnings.warn(
+        warn(
             "Rows that the model was fitted to make useless columns look useful to a score: "
             "pass cv.",
-            UserWarning,
-            stacklevel=4,
         )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
@@ -30,6 +29,7 @@ from .._neighborhood.rows import (
 )
 from .._rows import label_positions
 from .._tables.table import Table
+from ..exceptions import warn
 from .plan import Plan, Settings
 
 # The pool's width of best mean rank over known truth and real tables (benchmarks/RESULTS.md). A
@@ -201,11 +201,10 @@ def kept_labels(labels: Any) -> str:
 
 
 def _warn_of_no_convergence(n_samples: int, error: float, tol: float) -> None:
-    warnings.warn(
+    warn(
         f"With {n_samples} samples the largest standard error is {error:.2g} of the range "
         f"of the importances, more than tol={tol}. Increase tol.",
         ConvergenceWarning,
-        stacklevel=2,
     )
 
 

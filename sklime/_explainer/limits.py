@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
 import numpy as np
@@ -15,7 +14,7 @@ from .._explanations import Explanations
 from .._neighborhood.bins import Bins
 from .._neighborhood.kernel import decay, hold
 from .._statistics.estimates import Estimate
-from ..exceptions import HigherOrderWarning, LowFidelityWarning, NoisyImportanceWarning
+from ..exceptions import HigherOrderWarning, LowFidelityWarning, NoisyImportanceWarning, warn
 from .explainer import NARROW
 
 # Less than this share of the variance in main effects, and importances of main effects mislead.
@@ -51,7 +50,7 @@ def warn_of_limits(
 def _warn_of_unmeasured(explanations: Explanations) -> None:
     unmeasured = explanations.unmeasured
     if unmeasured.any():
-        _warn(
+        warn(
             "Nothing was measured of the columns "
             f"{explanations.feature_names[unmeasured].tolist()}: no sample was in "
             "the bins of the rows explained. Their standard errors are infinite. Take more "
@@ -71,14 +70,14 @@ def _warn_of_shares(explanations: Explanations) -> None:
         main_share = _mean([share[0] for share in shares])
         higher, inside = (_mean([share[k] for share in surely]) for k in (2, 3))
         if bins.n_features > 2 and higher > HIGHER_ORDERS:
-            _warn(
+            warn(
                 f"Interactions of three columns or more are at least {higher:.0%} of the "
                 f"response's variance, and engine='pooled' leaves them out. {remedy}",
                 HigherOrderWarning,
             )
         # The levels left over in a bin of all others are told by the rows' own answers.
         if inside > (INSIDE_BINS if bins.told.all() else 1.0):
-            _warn(
+            warn(
                 f"Changes inside bins are at least {inside:.0%} of the response's variance, and "
                 f"engine='pooled' averages them. discretizer='decile' has finer bins; {remedy}",
                 LowFidelityWarning,
@@ -86,7 +85,7 @@ def _warn_of_shares(explanations: Explanations) -> None:
     else:
         main_share = _mean([] if explanations.known_fits is None else explanations.known_fits[:, 2])
     if _holds(bins, explanations.kernel_width) < _WIDE and main_share < LOW_FIDELITY:
-        _warn(
+        warn(
             f"The bins of single columns explain {max(main_share, 0):.0%} of the response's "
             "variance. The rest is interactions, which so wide a kernel does not see, or changes "
             f"inside bins. A narrower kernel_width, such as {NARROW['pooled']}, sees interactions, "
@@ -101,7 +100,7 @@ def _warn_of_light_neighbours(explanations: Explanations) -> None:
     weights = np.prod(p + (1 - p) * decay(explanations.kernel_width), axis=1)
     total = explanations.num_samples * weights.mean()
     if total < 1:
-        _warn(
+        warn(
             f"At kernel_width={explanations.kernel_width:.3g} a row's neighbours weigh "
             f"{total:.1g} in all, too little for engine='lime', whose penalty is 1: its "
             "weights come out as 0. Take a wider kernel, or another engine.",
@@ -123,7 +122,7 @@ def _warn_of_noise(
     if np.count_nonzero(noisy) > n / 2:  # and without the error of the choice of rows
         noisy &= explanations._relative_errors(aggregation, labels) > most
     if np.count_nonzero(noisy) > n / 2:
-        _warn(
+        warn(
             f"{np.count_nonzero(noisy)} of {n} columns cannot be told from 0: their "
             f"standard errors are more than {most:.0%} of the range of the importances. Take "
             f"more samples than num_samples={explanations.num_samples}, or fewer columns.",
@@ -142,7 +141,3 @@ def _mean(shares: ArrayLike) -> float:
     shares = np.asarray(shares)
     known = shares[np.isfinite(shares)]
     return float(known.mean()) if known.size else np.nan
-
-
-def _warn(message: str, category: type[Warning]) -> None:
-    warnings.warn(message, category, stacklevel=5)

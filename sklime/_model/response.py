@@ -1,6 +1,5 @@
 """The response of a model: one function from rows to a matrix of numbers."""
 
-import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from inspect import ismethod
@@ -13,6 +12,7 @@ from scipy.sparse import issparse
 from sklearn.utils import get_tags
 from sklearn.utils.validation import _check_response_method, _num_samples
 
+from ..exceptions import warn
 from .target import target_array
 
 RESPONSE_METHODS = ("predict_proba", "decision_function", "predict", "score_samples")
@@ -356,9 +356,7 @@ def _output_names(targets: list[NDArray[Any]]) -> NDArray[Any]:
 def _warn_unless_probabilities(estimator: Any, values: NDArray[np.float64], n_targets: int) -> None:
     """scikit-learn's own warning, once, for rows that do not sum to 1."""
     if not np.allclose(values.sum(axis=1), n_targets, rtol=0, atol=1e-3):
-        warnings.warn(
+        warn(
             f"The y_prob values do not sum to one: {type(estimator).__name__}.predict_proba is "
             "explained as it is. Make sure to pass probabilities.",
-            UserWarning,
-            stacklevel=2,
         )

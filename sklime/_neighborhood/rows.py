@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
 import numpy as np
@@ -13,6 +12,7 @@ from sklearn.utils.validation import _check_sample_weight
 
 from .._tables.columns import categorical_mask
 from .._tables.table import Table
+from ..exceptions import warn
 from .sampler import Neighborhood
 
 
@@ -56,11 +56,9 @@ def has_weight(i: int, train: NDArray[np.float64], test: NDArray[np.float64]) ->
     """Whether a fold has rows to fit and to explain; it is named if not."""
     if train.any() and test.any():
         return True
-    warnings.warn(
+    warn(
         f"Fold {i} of cv is left out: it has no {'held-out' if train.any() else 'training'} row of "
         "weight above 0.",
-        UserWarning,
-        stacklevel=2,
     )
     return False
 
