@@ -7,7 +7,7 @@ import pandas as pd
 import polars as pl
 import pyarrow as pa
 import pytest
-from numpy.testing import assert_array_equal
+from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.feature_selection import SelectFromModel
 from sklearn.linear_model import LinearRegression
@@ -357,3 +357,21 @@ def test_steps_that_read_or_join_by_the_index_get_its_labels(index, number, cv):
     difference = np.abs(wrapper.feature_importances_ - plain.feature_importances_)
     assert (difference < 4 * error + 1e-12).all()
     assert wrapper.feature_importances_.shape == (2,)
+
+
+@pytest.mark.parametrize("cv", [None, 2])
+@pytest.mark.parametrize("conditional", [False, True])
+@pytest.mark.parametrize("index", [HOURS, pd.Index(KEYS), pd.MultiIndex.from_arrays([KEYS, HOURS])])
+def test_a_row_of_which_one_column_changes_keeps_its_index_label(index, conditional, cv):
+    rng = np.random.default_rng(0)
+    X = pd.DataFrame({"x": rng.normal(size=400), "z": rng.normal(size=400)}, index=index)
+    far = pd.Series(rng.normal(scale=100, size=400), index=index)
+    add = FunctionTransformer(lambda X: X.assign(far=far.reindex(X.index).to_numpy()))
+    model = make_pipeline(add, LinearRegression())
+    params = {"kernel_width": 0, "conditional": conditional, "cv": cv, "random_state": 0}
+    read = LimeImportanceWrapper(model, **params).fit(X, X["x"] + far)
+    plain = LimeImportanceWrapper(LinearRegression(), **params).fit(X, X["x"])
+    # What the label adds is the same in both answers.
+    found, expected = (each.explanations_.contributions for each in (read, plain))
+    assert_allclose(found, expected, atol=1e-9)
+    assert np.abs(expected[:, 0]).mean() > 0.3

@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Mapping
 from copy import copy
-from typing import Any
+from typing import Any, Self
 
 import narwhals.stable.v2 as nw
 import numpy as np
@@ -73,12 +73,14 @@ class Frame:
         dtype = self._series(j).dtype
         return list(dtype.categories) if isinstance(dtype, nw.Enum) else []
 
-    def extended(self, others: Mapping[int, Any]) -> "Frame":
+    def extended(self, others: Mapping[int, Any]) -> Self:
         longer = copy(self)
-        longer._columns = [
-            self._joined(j, others[j]) if j in others else column
-            for j, column in enumerate(self._columns)
-        ]
+        longer._columns = list(self._columns)
+        for j, other in others.items():
+            both = column, more = self._columns[j], other._columns[j]
+            arrays = all(isinstance(part, np.ndarray) for part in both)
+            same = arrays and column.dtype == more.dtype
+            longer._columns[j] = np.concatenate(both) if same else self._joined(j, other)
         return longer
 
     def _joined(self, j: int, other: "Frame") -> Any:
@@ -136,6 +138,7 @@ class PandasFrame(Frame):
     """A pandas frame, whose index labels are drawn as one more column that is not reported."""
 
     def _read(self) -> list[Any]:
+        self._index: Any = self._frame.to_native().index
         return [_pandas_plain(column) for _, column in self._frame.to_native().items()]
 
     def _kind(self, j: int) -> str:
@@ -154,7 +157,13 @@ class PandasFrame(Frame):
             second = second.astype(first.dtype)
         return _pandas_plain(_pandas().concat([first, second], ignore_index=True))
 
-    def gather(self, rows: NDArray[Any]) -> Any:
+    def extended(self, others: Mapping[int, Any]) -> Self:
+        longer = super().extended(others)
+        if len(others) == self.shape[1]:  # all of one table
+            longer._index = self._index.append(others[0]._index)
+        return longer
+
+    def gather(self, rows: NDArray[Any], own: NDArray[Any] | None = None) -> Any:
         pandas, X = _pandas(), self._frame.to_native()
         parts = [
             pandas.DataFrame(block.T, columns=columns, dtype=block.dtype, copy=False)
@@ -171,7 +180,7 @@ class PandasFrame(Frame):
         drawn.columns = X.columns
         # Labels that only number the rows, and those that must not repeat, begin anew.
         if type(X.index) is not pandas.RangeIndex and X.flags.allows_duplicate_labels:
-            drawn.index = X.index.take(_scattered(rows, len(X)))
+            drawn.index = self._index.take(_scattered(rows, len(X)) if own is None else own)
         return X._constructor(drawn).__finalize__(X)  # a subclass, and what it has beside the cells
 
 

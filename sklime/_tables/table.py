@@ -153,13 +153,15 @@ class Table:
     ) -> Any:
         """Table of the same kind: these rows, of which one cell each is another row's.
 
-        Cell ``columns[i]`` of row i is that of row ``donors[i]``.
+        Cell ``columns[i]`` of row i is that of row ``donors[i]``. The index labels of a pandas
+        frame are these rows' own, but for a RangeIndex.
         """
         if isinstance(self._store, Array):
             return self._store.changed(rows, columns, donors)
         cells = np.tile(rows, (self.n_columns, 1))
         cells[columns, np.arange(len(rows))] = donors
-        return self.gather(cells)
+        own = (rows,) if isinstance(self._store, PandasFrame) else ()
+        return self._store.gather(cells, *own)
 
     def take(self, indices: NDArray[Any]) -> Any:
         """Rows at integer `indices`, in the same container (an array for a list)."""
