@@ -30,7 +30,7 @@ def main() -> None:
         many = {"num_samples": 2**17, "max_samples": None, "kernel_width": width}
         return np.mean([run(seed, **many)[0] for seed in (1001, 1002)], axis=0)
 
-    truths = {width: converged(width) for width in ("lime", 0.4)}
+    truths = {width: converged(width) for width in ("auto", "lime")}
 
     def errors(options: dict) -> tuple[float, float, float]:
         found = []
@@ -58,7 +58,7 @@ def main() -> None:
             n_rows,
             {"num_samples": n_rows} | {"kernel_width": width},
         )
-        for width in ("lime", 0.4)
+        for width in ("auto", "lime")
         for n_rows in (4096, 8192, 16384)
     ]
     each = {"engine": "lime", "max_samples": ROWS, "kernel_width": "lime"}

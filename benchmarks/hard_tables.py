@@ -28,7 +28,6 @@ from sklime import lime_importance
 Rows = Iterator[list[Any]]
 Explain = Callable[..., Any]  # lime_importance with the settings of the command line
 
-WIDTH = 0.4
 MANY = 20_000  # levels of an id column
 
 
@@ -66,7 +65,7 @@ def ames(explain: Explain, n_seeds: int) -> Rows:
     model, X, y = ames_model()
     lime_width = partial(explain, model, X, kernel_width="lime", values="contributions")
     reference = np.mean([lime_width(random_state=s).importances_mean for s in range(2)], axis=0)
-    for width in (0.3, WIDTH, 0.557, 0.8):
+    for width in ("auto", 0.4, 0.557, 0.8):
         found, told, taken = [], [], []
         for seed in range(n_seeds):
             result: list[Any] = []
@@ -203,9 +202,10 @@ def rare_table(explain: Explain, d: int, seed: int) -> list[float]:
     model = Additive(rng, 2000, d)
     X = model.X
     result: list[Any] = []
-    call = partial(explain, model, X, kernel_width=WIDTH, values="contributions", random_state=seed)
+    call = partial(explain, model, X, values="contributions", random_state=seed)
     taken = seconds(lambda: result.append(call()))
-    truth = np.abs(model.contributions(model.codes(X), WIDTH)).mean(axis=0)
+    width = result[0].explanations.kernel_width
+    truth = np.abs(model.contributions(model.codes(X), width)).mean(axis=0)
     importances = result[0].importances_mean
     low, high = result[0].explanations.estimate().confint().T
     covered = (low <= truth) & (truth <= high)
@@ -381,7 +381,7 @@ def products(explain: Explain, n_seeds: int) -> Rows:
         scores.append(model.score(fresh, (fresh[:, :6:2] * fresh[:, 1:6:2]).sum(axis=1)))
         counted = Counted(model)
         result: list[Any] = []
-        call = partial(explain, counted, X, random_state=seed, kernel_width=WIDTH)
+        call = partial(explain, counted, X, random_state=seed)
         taken.append(seconds(lambda call=call, result=result: result.append(call())))
         found.append(len(set(strongest(result[0].explanations, 3)) & true))
         asked.append(counted.n_rows)

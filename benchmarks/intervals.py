@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 from common import show
-from hard_tables import CONTRIBUTIONS, WIDTH, Additive, Ids
+from hard_tables import CONTRIBUTIONS, Additive, Ids
 from sklearn.compose import make_column_transformer
 from sklearn.datasets import load_breast_cancer, make_friedman1
 from sklearn.ensemble import (
@@ -62,7 +62,7 @@ def converged(n_seeds: int) -> Rows:
     Strong: at least 6 times the noise, weak: 0.6 to 6, null: less.
     """
     yield ["problem", "width", "rows explained", "strong", "weak", "null"]
-    for (name, model, X, categories), width in product(problems(), (WIDTH, "lime")):
+    for (name, model, X, categories), width in product(problems(), ("auto", "lime")):
         explain = partial(
             lime_importance, model, X, categorical_features=categories, kernel_width=width
         )
@@ -94,16 +94,15 @@ def exact(n_seeds: int) -> Rows:
             used, null = [], []
             for seed in range(n_seeds):
                 model = Additive(np.random.default_rng(seed), 2000, d)
-                truth = model.contributions(model.codes(model.X), WIDTH)
-                truth = np.abs(truth).mean(axis=0)
                 result = lime_importance(
                     model,
                     model.X,
-                    kernel_width=WIDTH,
                     values=CONTRIBUTIONS,
                     max_samples=max_samples,
                     random_state=seed,
                 )
+                width = result.explanations.kernel_width
+                truth = np.abs(model.contributions(model.codes(model.X), width)).mean(axis=0)
                 low, high = result.explanations.estimate().confint(0.95).T
                 hit = (low <= truth) & (truth <= high)
                 used.append(hit[truth > 0].mean())

@@ -27,7 +27,7 @@ BACKGROUND = 16
 Found = dict[str, Any]
 
 SETTINGS: dict[str, dict[str, Any]] = {
-    "predictions": {},
+    "predictions": {"kernel_width": 0.4},
     "loss": {"scoring": "auto", "kernel_width": 0.4},
     "loss, 0.3": {"scoring": "auto"},
     "loss, 0.3, a tenth of the rows": {"scoring": "auto", "num_samples": "tenth"},

@@ -47,7 +47,14 @@ def one_by_one(
     yield (
         "loss, 0.4",
         lime_importance(
-            model, X_held, y_held, training_data=X, scoring="auto", random_state=0, **options
+            model,
+            X_held,
+            y_held,
+            training_data=X,
+            scoring="auto",
+            kernel_width=0.4,
+            random_state=0,
+            **options,
         ).gains,
     )
 

@@ -14,7 +14,13 @@ from sklearn.utils import Bunch
 from ._interactions import Interactions
 from ._rows import Rows
 from ._statistics.aggregations import SIGNED, direction, submodular_pick
-from ._statistics.estimates import Estimate, cross_abs, estimate_importances, noise_floor
+from ._statistics.estimates import (
+    BIAS_CORRECTED,
+    Estimate,
+    cross_abs,
+    estimate_importances,
+    noise_floor,
+)
 from ._tables.columns import group_masks
 from ._tables.table import Table
 from ._views.html import describe, ranking
@@ -135,10 +141,10 @@ class Explanations(Rows):
         -------
         estimate : Estimate
             A named tuple with values, sem and dof, each an ndarray of shape (n_features,),
-            signed, whether the values keep their signs, and noise, the part of sem that more
-            samples make smaller; its method confint(level) returns intervals, (n_features, 2), by
-            Student's t. They cover what unlimited samples and all rows of the table would give,
-            not the truth about the data.
+            signed, whether the values keep their signs, noise, the part of sem that more samples
+            make smaller, and hidden, that of pairs too weak to be found; its method confint(level)
+            returns intervals, (n_features, 2), by Student's t. They cover what unlimited samples
+            and all rows of the table would give, not the truth about the data.
         """
         return self._estimate(aggregation, labels, bias_correction).unknown(self.unmeasured)
 
@@ -413,7 +419,7 @@ class Explanations(Rows):
             aggregation = "mean"
         sizes = isinstance(aggregation, str) and aggregation not in SIGNED
         values, shares = self._values(labels, signed=aggregation in SIGNED, sizes=sizes)
-        return estimate_importances(
+        estimate = estimate_importances(
             values,
             aggregation,
             shares=shares,
@@ -424,9 +430,12 @@ class Explanations(Rows):
             row_classes=None if self.classes is None else self.predictions.argmax(axis=1),
             num_features=self.num_features,
         )
+        if self.readers and self.coefficients is None and aggregation in BIAS_CORRECTED:
+            return estimate.less_known(self._hidden(labels, aggregation == "rms"))
+        return estimate
 
     def _relative_errors(
-        self, aggregation: Aggregation = "mean_abs", labels: Any = "all"
+        self, aggregation: Aggregation = "mean_abs", labels: Any = "all", hidden: bool = True
     ) -> Floats:
         """Standard errors over the range of the importances (Covert et al., SAGE, 2020).
 
@@ -436,4 +445,5 @@ class Explanations(Rows):
         estimate = self._estimate(aggregation, labels)
         spread = np.ptp(estimate.values)
         size = np.ones_like(estimate.values)
-        return size * (estimate.noise / spread if spread > 0 else np.inf)
+        noise = estimate.noise if hidden else estimate.found_noise
+        return size * (noise / spread if spread > 0 else np.inf)

@@ -11,8 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ._anova.effects import Effects
+from ._anova.terms import inverse
 from ._interactions import column_number
 from ._neighborhood.bins import Bins
+from ._statistics.aggregations import row_weights_of
 from ._statistics.estimates import Values
 from ._tables.packing import packed, unpacked
 from ._tables.table import Table, stacked
@@ -260,6 +262,37 @@ class Rows(Exports):
         """Whether there are two outputs, of which one is what the other is not."""
         first, *others = np.moveaxis(self.replicates, -1, 0)
         return len(others) == 1 and np.array_equal(first, -others[0])
+
+    def _counted(self, labels: Any) -> Floats:
+        """What each output of the model counts by `labels`, on average over the rows."""
+        if isinstance(labels, str) and labels == "predicted":
+            chosen = np.eye(len(self.output_names))[self.predictions.argmax(axis=1)]
+            return np.asarray(chosen.mean(axis=0))
+        if isinstance(labels, str) and labels == "all":
+            return self.output_shares
+        counts = np.zeros(len(self.output_names))
+        counts[label_positions(self.output_names, labels)] = 1
+        return counts / counts.sum()
+
+    def _hidden(self, labels: Any, rms: bool) -> Floats:
+        """Standard errors as weak pairs were not found, (n_features,)."""
+        squares = np.zeros(len(self.feature_names))
+        outside, power = self._outside(), 1 + rms
+        weights = self.values == "weights"
+        gain = inverse(outside**power) if weights else np.ones_like(outside)
+        contributions, weight = self.contributions, row_weights_of(len(self), self.sample_weight)
+        weight = weight / self.read_by.sum(axis=1) / weight.mean()
+        for reader, rows in zip(self.readers, self.read_by.T, strict=True):
+            by_output = reader.errors(
+                self.kernel_width,
+                self.codes[rows],
+                contributions[rows],
+                gain[rows] * weight[rows, None],
+                power,
+            )
+            shares = self._counted(labels)
+            squares += np.square(by_output @ shares * rows.mean())
+        return np.sqrt(squares)
 
     def _column(self, column: int | str) -> int:
         """Number of a column given by number or name."""

@@ -60,8 +60,8 @@ class LimeImportanceWrapper(Delegates, MetaEstimatorMixin, BaseEstimator):
         error. It wants `cv`: of rows that a model was fitted to, useless columns gain too.
     max_samples : "auto", int, float or None, default="auto"
         Rows to explain (in each fold): a number (at most what there is), a share, or None for all.
-        "auto" is 1000 for the engines whose rows share a neighbourhood, 100 for the others. The
-        classes keep their proportions.
+        "auto" is 2000 for the engine "pooled", 1000 for ``kernel_width=0`` and 100 for other
+        engines. The classes keep their proportions.
     labels : {"all", "predicted"}, class value or array-like of them, default="all"
         Outputs that count. "all": half the sum over the classes, the total variation, or the mean
         over other outputs. "predicted": each row's predicted class, as lime's `top_labels=1`. Else

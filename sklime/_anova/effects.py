@@ -131,6 +131,15 @@ def interaction_table(effects: Effects, *columns: int) -> tuple[Floats, Floats]:
     return tables.mean(axis=0) * effects.unit, sem * effects.unit
 
 
+def hidden_variance(effects: Effects) -> Floats:
+    """Variance (K,) of all pairs not found, for each pair of contrasts of two columns."""
+    groups, margins = effects.by_column(effects.groups), effects.by_column(effects.probabilities)
+    ranks = np.array([len(np.unique(g[p > 0])) - 1 for g, p in zip(groups, margins, strict=True)])
+    found = effects.term_variances[[len(columns) == 2 for columns in effects.terms]].sum(axis=0)
+    freedom = (ranks.sum() ** 2 - np.square(ranks).sum()) / 2
+    return np.maximum(effects.variances[1] - found, 0) / max(freedom, 1)
+
+
 def variance_split(effects: Effects) -> Floats:
     """Shares of the model's variance over the pool.
 

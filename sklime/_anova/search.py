@@ -59,7 +59,7 @@ class Search:
         self.ranks = np.array([np.count_nonzero(design) - 1 for design in designs])
         # Most columns of numbers have the same bins.
         distinct = {design.tobytes(): design for design in designs}
-        tables = {key: _contrasts(design) for key, design in distinct.items()}
+        tables = {key: contrasts(design) for key, design in distinct.items()}
         columns = [tables[design.tobytes()] for design in designs]
         self.bases, self.norms = [basis for basis, _ in columns], [norm for _, norm in columns]
         self.share = 0.0
@@ -226,7 +226,7 @@ def _rounded(factors: NDArray[Any], sizes: NDArray[Any], bits: int) -> NDArray[A
     return factors
 
 
-def _contrasts(margin: Floats) -> tuple[NDArray[np.float32], Floats]:
+def contrasts(margin: Floats) -> tuple[NDArray[np.float32], Floats]:
     """Functions of a bin of mean 0, variance 1 and no correlation; a zero if there is one bin.
 
     And the sum of their squares, both rounded for exact sums. The reflection that swaps an axis

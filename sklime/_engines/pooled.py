@@ -12,6 +12,7 @@ from .._anova.fit import fit_effects
 from .._anova.linear import Values
 from .._neighborhood.kernel import stay
 from .closed_form import effects_sum, kernel_moments, kernel_weights, own_values
+from .hidden import hidden_errors
 from .pool import N_REPLICATES, Pool, Questions, grow_pool, grow_twins
 from .weights import Codes, Engine, Floats, Surrogates, fill_untold, linear_fits
 from .workers import chunks, working_memory
@@ -26,7 +27,7 @@ class Pooled(Engine):
     """
 
     NUM_SAMPLES = 8192
-    MAX_SAMPLES = 1000
+    MAX_SAMPLES = 2000
     ASKS_TO_EXPLAIN = False
 
     _sobol: Pool | None = None
@@ -79,6 +80,12 @@ class PooledReader:
             left = predictions - effects_sum(self.effects, codes)
             fill_untold(weights, untold, left, own, predictions)
         return Surrogates(weights)
+
+    def errors(
+        self, kernel_width: float, codes: Codes, values: Floats, gain: Floats, power: int
+    ) -> Floats:
+        """What is not known of importances as weak pairs were not found."""
+        return hidden_errors(self.effects, kernel_width, codes, values, gain, power)
 
     def fits(self, kernel_width: float, codes: Codes, predictions: Floats) -> Floats:
         """Intercept and R^2 of rows: they take longer than the weights, and few ask for them."""

@@ -132,7 +132,10 @@ class Explainer(Settings):
             explanations = read(sampler.reader)
             if not samples.grow:
                 break
-            errors = explanations._relative_errors(self.aggregation, kept_labels(self.labels))
+            # Pairs that are not found do not make a pool grow by itself: it would for long.
+            errors = explanations._relative_errors(
+                self.aggregation, kept_labels(self.labels), hidden=self.tol is not None
+            )
             error = float(errors.max())
             higher = [variance_split(effects)[2] for effects in explanations.effects]
             wanted = samples.wanted(self.num_samples_, error, higher)

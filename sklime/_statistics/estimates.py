@@ -51,7 +51,8 @@ _MEANS: dict[str | None, tuple[Callable[[Array], Array], Callable[[Array, float]
 class Estimate(NamedTuple):
     """Importances with their standard errors, the degrees of freedom of those, and their kind.
 
-    And the part of the standard errors that more samples make smaller: the noise.
+    And the part of the standard errors that more samples make smaller: the noise; and of this, the
+    part of interactions that were not found.
     """
 
     values: Array
@@ -59,6 +60,7 @@ class Estimate(NamedTuple):
     dof: Array
     signed: bool = False
     noise: Array | float = 0.0
+    hidden: Array | float = 0.0
 
     def confint(self, level: float = 0.95) -> Array:
         """Student's intervals (n_features, 2) of the given level; no size goes below 0."""
@@ -71,10 +73,26 @@ class Estimate(NamedTuple):
         lower, upper = self.values - half, self.values + half
         return np.column_stack([lower if self.signed else np.maximum(lower, 0), upper])
 
+    def less_known(self, errors: Array, dof: float = 3) -> Estimate:
+        """The same with an error on top, of few degrees of freedom, by what was not found."""
+        sem = np.hypot(self.sem, errors)
+        other = np.square(divide(errors, sem))
+        inverse = (1 - other) ** 2 / self.dof + other**2 / dof
+        dofs = np.divide(1, inverse, out=np.full_like(sem, np.inf), where=inverse > 0)
+        noise = np.hypot(self.noise, errors)
+        return self._replace(sem=sem, dof=dofs, noise=noise, hidden=errors)
+
     def unknown(self, columns: NDArray[np.bool_]) -> Estimate:
         """The same with infinite errors for columns of which nothing is known."""
         sem, dof = np.where(columns, np.inf, self.sem), np.where(columns, 1.0, self.dof)
         return self._replace(sem=sem, dof=dof)
+
+    @property
+    def found_noise(self) -> Array:
+        """The noise without what was not found."""
+        noise = np.asarray(self.noise)
+        share = divide(self.hidden * np.ones_like(noise), noise)
+        return noise * np.sqrt(np.maximum(1 - share**2, 0))
 
     def told(self) -> NDArray[np.bool_]:
         """Whether the 95 % interval leaves out 0."""
