@@ -128,7 +128,8 @@ class Rows(Exports):
         )
 
     def __getstate__(self) -> dict[str, Any]:
-        return vars(self) | {"data": packed(self.data)}
+        state = {name: value for name, value in vars(self).items() if name != "_estimates"}
+        return state | {"data": packed(self.data)}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         vars(self).update(state, data=unpacked(state["data"]))
