@@ -206,13 +206,13 @@ def test_a_column_whose_missingness_is_the_signal_is_found(cv):
 
 
 class MissingCounter(Ridge):
-    """Counts the missing cells that it is asked about."""
+    """Counts the missing cells of the first 512 rows that it is asked about at once."""
 
     def fit(self, X, y):
         return super().fit(np.zeros((len(X), 1)), y)
 
     def predict(self, X):
-        self.counts_ = {**getattr(self, "counts_", {}), len(X): np.isnan(X).mean(axis=0)}
+        self.counts_ = {**getattr(self, "counts_", {}), len(X): np.isnan(X[:512]).mean(axis=0)}
         return np.zeros(len(X))
 
 
@@ -225,7 +225,8 @@ def test_missing_values_are_drawn_at_the_training_rate():
         MissingCounter(), num_samples=1024, max_samples=8, random_state=0
     ).fit(X, np.zeros(100))
     # Each of four replicates of 128 scrambled Sobol' points fills each of 128 intervals once.
-    assert_allclose(wrapper.estimator_.counts_[512], [0, 0.25, 0.5, 1], atol=1 / 128)
+    most = max(wrapper.estimator_.counts_)
+    assert_allclose(wrapper.estimator_.counts_[most], [0, 0.25, 0.5, 1], atol=1 / 128)
 
 
 @pytest.mark.parametrize(

@@ -109,7 +109,8 @@ def fit_effects(
     by_random = additive(rows, codes, margins, values, rows.random)
     inside = take_off(rows, codes, by_sobol, rows.random)
     take_off(rows, codes, by_random, rows.sobol)
-    missed = misfit(by_sobol, replicated(rows, codes, by_sobol, rows.random), rows)
+    random = replicated(rows, codes, by_sobol, rows.random, by_random.counts)
+    missed = misfit(by_sobol, random, rows)
     # Variance of the random rows that is not main effects.
     beyond = rows.full((rows.residual[:, rows.random] + inside).T).var(axis=0) - missed
 
@@ -120,23 +121,25 @@ def fit_effects(
     if pairs and left > LEAST_LEFT * rows.total:
         activity = margins.variances(by_sobol.tables)
         found.fit(activity, (beyond - within).sum(), shrinkage, working_memory)
-    main = _main(rows, codes, (by_random, by_sobol))
+    if found.terms:
+        random = replicated(rows, codes, by_sobol, rows.random, by_random.counts)
+    sobol = replicated(rows, codes, by_random, rows.sobol, by_sobol.counts)
+    main = _main(margins, (rows.full(sobol), rows.full(random)), (by_sobol, by_random))
     bins = {"counts": by_sobol.counts + by_random.counts, "groups": np.concatenate(groups)}
     return _effects(rows, law, main, found, bins, beyond, within)
 
 
-def _main(rows: Rows, codes: Binned, fits: tuple[Additive, Additive]) -> Floats:
+def _main(
+    margins: Margins, halves: tuple[Floats, Floats], fits: tuple[Additive, Additive]
+) -> Floats:
     """Main effects from both halves of the rows, each by how little noise it has, (R, B, K)."""
-    margins = fits[0].margins
-    halves = zip(fits, (rows.sobol, rows.random), strict=True)
-    one, other = (rows.full(replicated(rows, codes, fit, part)) for fit, part in halves)
-    first, second = ((margins.law @ square_error_of_mean(main)).sum() for main in (one, other))
+    first, second = ((margins.law @ square_error_of_mean(main)).sum() for main in halves)
     noise = first / (first + second) if first + second > 0 else 0.5
-    counts = [fit.counts[:, None] for fit in fits[::-1]]
+    counts = [fit.counts[:, None] for fit in fits]
     # The rows of one half count by how little noise they have beside those of the other.
     weights = [counts[0] * (1 - noise), counts[1] * noise]
     share = weights[0] * inverse(weights[0] + weights[1])
-    return margins.tables(share * one + (1 - share) * other)
+    return margins.tables(share * halves[0] + (1 - share) * halves[1])
 
 
 def _effects(

@@ -51,16 +51,14 @@ def linear_fit(values: NDArray[np.int8], response: Floats) -> Floats:
     slopes of each column by itself, as columns are independent. Solved by conjugate gradients,
     which need the values only a block at a time.
     """
-    columns = np.flatnonzero([column.any() for column in values])
+    columns = np.flatnonzero(values.any(axis=1))
     slopes = np.zeros((len(values), len(response)))
     if not len(columns) or not response.any():
         return slopes
     n_rows = response.shape[1]
     with one_thread():  # so that sums have one order
-        centre = np.array([values[j].mean() for j in columns])
-        spread = np.array([values[j].std() for j in columns])
-        spread[spread == 0] = 1.0
-        operator = _Standardised(values, columns, centre, spread)
+        operator = _Standardised(values, columns)
+        spread = operator.standardise()
         target = response - response.mean(axis=1, keepdims=True)
         gradient = operator.transposed(target)
         total = np.square(target).sum(axis=1) / n_rows
@@ -71,7 +69,7 @@ def linear_fit(values: NDArray[np.int8], response: Floats) -> Floats:
             return slopes
         ridge = len(columns) * noise.sum() / linear.sum()
         found = _conjugate_gradients(operator, gradient, ridge)
-    slopes[columns] = found / spread[:, None]
+    slopes[columns] = found / spread
     return slopes
 
 
@@ -80,20 +78,25 @@ def linear_part(values: NDArray[np.int8], slopes: Floats) -> Floats:
     columns = np.flatnonzero(slopes.any(axis=1))
     if not len(columns):
         return np.zeros((slopes.shape[1], values.shape[1]))
-    ones = np.ones(len(columns))
     with one_thread():
-        return _Standardised(values, columns, 0 * ones, ones).times(slopes[columns])
+        return _Standardised(values, columns).times(slopes[columns])
 
 
 class _Standardised:
-    """Some columns of values, standardised, as a matrix (m, d) known by its products."""
+    """Some columns of values, standardised if wanted, as a matrix (m, d) known by its products."""
 
-    def __init__(
-        self, values: NDArray[np.int8], columns: NDArray[np.intp], centre: Floats, spread: Floats
-    ) -> None:
+    def __init__(self, values: NDArray[np.int8], columns: NDArray[np.intp]) -> None:
         self._values, self._columns = values, columns
-        self._centre, self._spread = centre, spread[:, None]
         self._blocks = list(gen_batches(len(columns), max(1, _CELLS // values.shape[1])))
+        self._centre, self._spread = np.zeros(len(columns)), np.ones((len(columns), 1))
+
+    def standardise(self) -> Floats:
+        """Let columns have mean 0 and deviation 1; returns what they are divided by."""
+        for columns in self._blocks:
+            block = self._block(columns)
+            self._centre[columns], spread = block.mean(axis=1), block.std(axis=1, keepdims=True)
+            self._spread[columns] = np.where(spread > 0, spread, 1.0)
+        return self._spread
 
     def transposed(self, rows: Floats) -> Floats:
         """Sums over rows (K, m) times values, (d, K)."""

@@ -241,15 +241,15 @@ def take_off(rows: Rows, bins: Binned, model: Additive, part: slice) -> Floats:
     return share * inside
 
 
-def replicated(rows: Rows, bins: Binned, model: Additive, part: slice) -> Floats:
+def replicated(rows: Rows, bins: Binned, model: Additive, part: slice, counts: Ints) -> Floats:
     """Main effects of every column from each replicate of some rows, (R, B, K).
 
-    Their mean is what all rows tell.
+    Their mean is what all rows tell, of which there are so many in each bin.
     """
     n = rows.n_replicates
-    steps = np.empty((n, *model.tables.shape))
+    steps, shares = np.empty((n, *model.tables.shape)), n * inverse(counts)[:, None]
     for block in blocks(model.margins, bins, part, np.arange(len(model.slopes))):
-        share = n * inverse(block.counts())[:, None]
+        share = shares[block.at]
         cells = np.split(block.cells, n, axis=1)
         residuals = np.split(rows.residual[:, part], n, axis=1)
         for r, (own, residual) in enumerate(zip(cells, residuals, strict=True)):

@@ -11,6 +11,9 @@ from scipy.stats import qmc
 # the same leading bits, whatever the scrambling: two columns of a table would be one.
 _POINTS_A_COLUMN = 8
 
+# Bits of a point's numbers: random matrices of so many rows and columns scramble each column.
+_BITS = 20
+
 # Points times columns of a group, at most: a group is drawn whole, as its rows are shuffled.
 _GROUP_CELLS = 2**20
 
@@ -87,7 +90,7 @@ class _Sobol:
         self._rows = rows
         widest = max(1, min(rows.stop // _POINTS_A_COLUMN, _GROUP_CELLS // rows.stop))
         self._groups = np.array_split(rng.permutation(n_features), -(-n_features // widest))
-        self._sequence = qmc.Sobol(len(self._groups[0]), scramble=True, seed=rng)
+        self._sequence = qmc.Sobol(len(self._groups[0]), scramble=True, bits=_BITS, seed=rng)
         self._orders = [rng.permutation(len(rows)) for _ in self._groups]
         self._everything: NDArray[np.float64] | None = None
 
