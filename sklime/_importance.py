@@ -1,6 +1,7 @@
 """LIME importances of a fitted model."""
 
 from collections.abc import Callable
+from inspect import getdoc
 from numbers import Integral, Real
 from typing import Any, TypeVar
 
@@ -54,7 +55,11 @@ PARAMETERS: dict[str, list[Any]] = {
 }
 
 
+# Stands in a docstring for the parameters, which are described once.
+_PLACE = "Parameters of :func:`lime_importance`, from `scoring` on."
+
 _F = TypeVar("_F", bound=Callable[..., Any])
+_C = TypeVar("_C", bound=type)
 
 
 def validated(constraints: dict[str, Any]) -> Callable[[_F], _F]:
@@ -121,11 +126,12 @@ def lime_importance(
         None explains the response. A score explains what it gains by each column, in its unit:
         "neg_log_loss", "neg_brier_score" and "accuracy" of a classifier, "neg_mean_squared_error"
         of a regressor, or "auto", the Brier score, accuracy without probabilities, or squared
-        error. Rows that the model has not seen tell columns that help from those that do not.
+        error. It wants rows that the model has not seen, as by the wrapper's `cv`: of those that it
+        was fitted to, useless columns gain too.
     max_samples : "auto", int, float or None, default="auto"
-        Rows to explain: a number (at most what there is), a share, or None for all. "auto" is 2000
-        for the engine "pooled", 1000 for ``kernel_width=0`` and 100 for other engines. The classes
-        keep their proportions.
+        Rows to explain (in each fold): a number (at most what there is), a share, or None for all.
+        "auto" is 2000 for the engine "pooled", 1000 for ``kernel_width=0`` and 100 for other
+        engines. The classes keep their proportions.
     labels : {"all", "predicted"}, class value or array-like of them, default="all"
         Outputs that count. "all": half the sum over the classes, the total variation, or the mean
         over other outputs. "predicted": each row's predicted class, as lime's `top_labels=1`. Else
@@ -242,26 +248,8 @@ def lime_importance(
     >>> lime_importance(model, X, random_state=0).importances_mean.argsort()[::-1].tolist()
     [2, 3, 0, 1]
     """
-    explainer = Explainer(
-        scoring=scoring,
-        max_samples=max_samples,
-        labels=labels,
-        response_method=response_method,
-        categorical_features=categorical_features,
-        discretizer=discretizer,
-        num_samples=num_samples,
-        kernel_width=kernel_width,
-        conditional=conditional,
-        model_regressor=model_regressor,
-        num_features=num_features,
-        values=values,
-        aggregation=aggregation,
-        engine=engine,
-        tol=tol,
-        n_jobs=n_jobs,
-        random_state=random_state,
-        verbose=verbose,
-    )
+    given = locals()  # the parameters, as there is nothing else yet
+    explainer = Explainer(**{name: given[name] for name in PARAMETERS})
     (plan,) = explainer.plans(
         X,
         y,
@@ -274,6 +262,15 @@ def lime_importance(
     labels = kept_labels(labels)
     estimate = explanations.estimate(aggregation, labels)
     return summary(estimate, explanations, aggregation, labels)
+
+
+def with_parameters(cls: _C) -> _C:
+    """Put the parameters of :func:`lime_importance` into the docstring of a class."""
+    doc, shared = getdoc(cls), getdoc(lime_importance)
+    if doc and shared:  # python -OO leaves none
+        start, end = shared.index("scoring : "), shared.index("\n\nReturns\n")
+        cls.__doc__ = doc.replace(_PLACE, shared[start:end]) + "\n"
+    return cls
 
 
 def summary(

@@ -29,7 +29,7 @@ from ._explainer.checks import check_fit
 from ._explainer.explainer import Explainer, kept_labels
 from ._explainer.plan import Plan
 from ._explanations import Explanations
-from ._importance import PARAMETERS, summary
+from ._importance import PARAMETERS, summary, with_parameters
 from ._model.response import class_values
 from ._neighborhood.rows import check_table, feature_names, has_weight, row_weights
 from ._statistics.estimates import mean_estimate
@@ -37,6 +37,7 @@ from ._tables.table import Table
 from .exceptions import warn
 
 
+@with_parameters
 class LimeImportanceWrapper(Delegates, MetaEstimatorMixin, BaseEstimator):
     r"""Meta-estimator with feature_importances_ from LIME weights.
 
@@ -53,78 +54,7 @@ class LimeImportanceWrapper(Delegates, MetaEstimatorMixin, BaseEstimator):
     cv : int, cross-validation generator or iterable, default=None
         None explains training rows. Else the models of the folds are explained on the rows that
         they have not seen, and `estimator_` is fitted to all rows.
-    scoring : str or None, default=None
-        None explains the response. A score explains what it gains by each column, in its unit:
-        "neg_log_loss", "neg_brier_score" and "accuracy" of a classifier, "neg_mean_squared_error"
-        of a regressor, or "auto", the Brier score, accuracy without probabilities, or squared
-        error. It wants `cv`: of rows that a model was fitted to, useless columns gain too.
-    max_samples : "auto", int, float or None, default="auto"
-        Rows to explain (in each fold): a number (at most what there is), a share, or None for all.
-        "auto" is 2000 for the engine "pooled", 1000 for ``kernel_width=0`` and 100 for other
-        engines. The classes keep their proportions.
-    labels : {"all", "predicted"}, class value or array-like of them, default="all"
-        Outputs that count. "all": half the sum over the classes, the total variation, or the mean
-        over other outputs. "predicted": each row's predicted class, as lime's `top_labels=1`. Else
-        the mean over the classes given, which are then the only ones kept.
-    response_method : str, default="auto"
-        The method that is explained: "predict_proba", "decision_function", "predict" or
-        "score_samples". "auto" takes, for a classifier, the first of the first three
-        that it has; for an outlier detector score_samples; else predict.
-    categorical_features : "from_dtype", array-like, callable or None, default="from_dtype"
-        Columns whose every value is a level: by dtype, or as a boolean mask, column numbers, names,
-        or a function from X to any of these. Columns that hold no numbers are so in any case.
-    discretizer : {"quartile", "decile", "entropy"} or int, default="quartile"
-        How other columns are cut into bins: at quantiles, or by a decision tree of depth 3 on `y`
-        ("entropy", lime's). An int is a number of equally frequent bins. Missing values are a bin
-        of their own.
-    num_samples : "auto" or int, default="auto"
-        Rows that the model predicts: in all for the engine "pooled", for each explained row for
-        "local" (1024) and "lime" (5000), and for each of its cells at ``kernel_width=0`` (4).
-        "auto" lets a pool follow the table: 8192 rows, or more (up to 2^17) until the largest
-        standard error is at most 0.05 of the range of the importances, for columns of many levels,
-        and while weak pairs may hide; but never more than
-        ``permutation_importance(n_repeats=5)`` would ask, nor more than 2^22 answers over all
-        outputs. Best at a power of two.
-    kernel_width : float, "auto" or "lime", default="auto"
-        Width of the kernel over the number of columns outside the row's own bins. A narrow one
-        sees interactions; at 0.557 the contributions to a model without interactions of three
-        columns are Shapley values. "lime" is lime's ``0.75 * sqrt(n_features)``, which is so wide
-        that interactions are hardly seen. "auto" is 0.3, with the engine "local" 0.4 and with
-        "lime" lime's. 0 changes one column of a row at a time, by the engine "local": it sees
-        interactions of all orders, and for a `scoring` is permutation importance, row by row. It
-        asks ``num_samples * n_features`` rows for each row explained.
-    conditional : bool, default=False
-        With ``kernel_width=0``: whether a column is drawn given the row's other columns, from
-        training rows that are alike in what these say of it. Columns that go together then lend
-        each other no importance. False draws it from all training rows.
-    model_regressor : estimator, default=None
-        With engine "lime": lime's linear model, with `sample_weight` and `coef_`; None is
-        ``Ridge(alpha=1)``. Other engines need none.
-    num_features : int, default=None
-        Keep the largest weights of each row only, and set the others to 0. None keeps all.
-    values : {"contributions", "weights"}, default="contributions"
-        What is aggregated: LIME weights, or contributions, the weight times 1 less the training
-        frequency of the row's own bin. Contributions are on one scale for columns of all kinds;
-        for an additive model they are SHAP values (up to the variation inside bins).
-    aggregation : str or callable, default="mean_abs"
-        How the rows' weights become importances: "mean_abs", "rms", "median_abs", "max_abs",
-        "mean", "sum", "splime", "normlime", "homogeneity", "frequency", or a function from a matrix
-        (n_explained, n_features) to (n_features,).
-    engine : {"pooled", "local", "lime"}, default="pooled"
-        "pooled": main effects and interactions of all pairs from one pool of rows, and from them
-        the weights of any row at any kernel width. "local": a neighbourhood for each row. "lime":
-        the lime package, row by row.
-    tol : float, default=None
-        Double the samples until the largest standard error (of the neighbourhood) is at most `tol`
-        times the range of the importances, the criterion of SAGE, from 128 samples on at the least
-        and to 131,072 at most, with a ConvergenceWarning there. The engine "pooled" keeps the rows
-        that it has; "lime" does not know its error and refuses. None takes `num_samples`.
-    n_jobs : int, default=None
-        Workers, in the convention of joblib, over the rows explained (and the folds).
-    random_state : int, RandomState instance or None, default=None
-        Seed of the neighbourhood and of the choice of rows.
-    verbose : int, default=0
-        1 shows a progress bar.
+    Parameters of :func:`lime_importance`, from `scoring` on.
     keep_explanations : bool, default=True
         False keeps importances, errors and names only: nothing of the table but what the inner
         estimator has of it, and :meth:`explain` does not work. Else the rows explained are kept,

@@ -21,14 +21,7 @@ REGRESSION = "neg_mean_squared_error"
 
 @dataclass(frozen=True)
 class Derived(Response):
-    """A response whose outputs are computed from those of another one.
-
-    Attributes
-    ----------
-    inner : Response
-    transform : callable
-        From the other's answers (n_rows, n_inner) to these, (n_rows, n_outputs).
-    """
+    """A response whose outputs are computed from those of another one, the inner."""
 
     inner: Any = None
     transform: Callable[[Floats], Floats] = np.positive
@@ -41,10 +34,9 @@ class Derived(Response):
 
 
 def derive(response: Response, transform: Callable[[Floats], Floats], **changes: Any) -> Derived:
-    """A response with other outputs; `changes` are their names and shares, and their classes."""
+    """A response with other outputs; `changes` are what else is other than in the inner one."""
     inner = replace(response, advance=None)
-    changes = {"method": response.method, "targets": response.targets, "advance": None, **changes}
-    return Derived(response.estimator, inner=inner, transform=transform, **changes)
+    return Derived(**vars(inner) | changes, inner=inner, transform=transform)
 
 
 def only(response: Response, positions: Sequence[int]) -> Derived:
@@ -67,29 +59,13 @@ def score_response(response: Response, scoring: str, y: Any) -> Derived:
     A classifier has an output for each class, the score of a row of that class. A squared error
     ``-(y - f)^2`` is ``2 y f - f^2`` but for a constant: its outputs are f and f squared, both in
     units of the spread of y and from its mean on, or digits would be lost.
-
-    Parameters
-    ----------
-    response : Response
-    scoring : "auto" or a name of `SCORINGS`
-        "auto" is the Brier score of a classifier that has probabilities, the accuracy of another
-        one, and the squared error of a regressor.
-    y : array-like of shape (n_rows,) or (n_rows, n_targets)
-        Targets, whose mean and spread make units.
-
-    Raises
-    ------
-    ValueError
-        If there is no such score of this response.
     """
     if response.targets is not None and response.classes is None:
         raise _unfit(scoring, response.method, "classes of several targets")
     scoring = checked_scoring(scoring, response.method, classes=response.classes is not None)
     ones = np.ones(response.n_outputs)
     if scoring != REGRESSION:
-        scores = _CLASS_SCORES[scoring]
-        named = {"method": scoring, "output_names": response.output_names}
-        return derive(response, scores, shares=ones, **named)
+        return derive(response, _CLASS_SCORES[scoring], method=scoring, shares=ones)
     targets = _targets(y)
     if targets.shape[1] != response.n_outputs:
         raise ValueError(

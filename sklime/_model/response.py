@@ -22,23 +22,10 @@ RESPONSE_METHODS = ("predict_proba", "decision_function", "predict", "score_samp
 class Response:
     """A fitted model as a function from rows to an array (n_rows, n_outputs).
 
-    Attributes
-    ----------
-    estimator : fitted estimator
-    method : str
-        The method that is asked.
-    targets : list of ndarray, or None
-        Class values of each target, if the outputs are the classes of one target or of several.
-    output_names : ndarray of shape (n_outputs,)
-        Class values of a classifier; else numbers of the outputs.
-    shares : ndarray of shape (n_outputs,)
-        What each output's importance counts in the importance over all outputs. Half for each
-        class of a classifier, so that the sum is the total variation between two predictions;
-        an equal part for each of several targets.
-    absent : float
-        What a class gets that the estimator, a fold's model, has not seen.
-    advance : callable or None
-        Told the number of rows after each call.
+    `targets` are the class values of each target, if the outputs are classes. `shares` are what
+    each output counts in an importance over all: half for each class, so that the sum is the total
+    variation between two predictions, and an equal part for each of several targets. `absent` is
+    what a class gets that a fold's model has not seen, `advance` is told the rows of each call.
     """
 
     estimator: Any
@@ -115,31 +102,11 @@ class Response:
 def choose_response(
     estimator: Any, response_method: str, X: Any, classes: Any = None
 ) -> tuple[Response, NDArray[np.float64]]:
-    """The response of a fitted estimator, and what it is for the rows of X.
+    """The response of a fitted estimator, and what it is for the rows of X, the rows to explain.
 
-    Parameters
-    ----------
-    estimator : fitted estimator or callable
-        A callable without methods to ask is asked itself. Its answers are numbers, labels or, if
-        rows of several numbers sum to 1, the probabilities of classes. A method of an estimator
-        stands for the estimator and this method.
-    response_method : {"auto", "predict_proba", "decision_function", "predict", "score_samples"}
-        "auto" takes, for a classifier, the first of predict_proba, decision_function and predict
-        that it has; score_samples for an outlier detector or a density; predict otherwise.
-    X : array-like of shape (n_rows, n_features)
-        The rows to explain; the shape of the answer for them tells what the outputs are.
-    classes : ndarray, or list of ndarray for several targets, optional
-        Class values to report, where the estimator's own may lack some: a fold's model.
-
-    Returns
-    -------
-    response : Response
-    predictions : ndarray of shape (n_rows, n_outputs)
-
-    Raises
-    ------
-    AttributeError
-        If the estimator does not have the method.
+    A callable without methods to ask is asked itself: its answers are numbers, labels or, if rows
+    of several numbers sum to 1, probabilities. The shape of the answer tells what the outputs are.
+    `classes` are the class values to report, where those of a fold's model may lack some.
     """
     estimator, method = _to_ask(estimator, response_method)
     answer = _arrays(getattr(estimator, method)(X))
@@ -152,14 +119,21 @@ def choose_response(
         response = Response(estimator, method, None, names, shares)
         return response, response.check(answer, X)
     targets = _target_classes(classes) or seen
-    names = _output_names(targets)
+    names = targets[0]
+    if len(targets) > 1:
+        every = [f"target {t}: {value}" for t, values in enumerate(targets) for value in values]
+        names = np.array(every, dtype=object)
     shares = np.full(len(names), 0.5 / len(targets))
     # Below every decision, so that no row is predicted to be of a class that was not seen.
     absent = -np.abs(answer).max() - 1 if method == "decision_function" else 0.0
     response = Response(estimator, method, targets, names, shares, float(absent))
     predictions = response.check(answer, X)
-    if method == "predict_proba":
-        _warn_unless_probabilities(estimator, predictions, len(targets))
+    sums = predictions.sum(axis=1)
+    if method == "predict_proba" and not np.allclose(sums, len(targets), rtol=0, atol=1e-3):
+        warn(
+            f"The y_prob values do not sum to one: {type(estimator).__name__}.predict_proba is "
+            "explained as it is. Make sure to pass probabilities.",
+        )
     return response, predictions
 
 
@@ -343,20 +317,3 @@ def _target_classes(classes: Any) -> list[NDArray[Any]] | None:
         return None
     several = isinstance(classes, list) and np.ndim(classes[0]) == 1
     return [np.asarray(values) for values in (classes if several else [classes])]
-
-
-def _output_names(targets: list[NDArray[Any]]) -> NDArray[Any]:
-    """Class values, with the target where there are several: "target 0: yes"."""
-    if len(targets) == 1:
-        return targets[0]
-    names = [f"target {t}: {value}" for t, values in enumerate(targets) for value in values]
-    return np.array(names, dtype=object)
-
-
-def _warn_unless_probabilities(estimator: Any, values: NDArray[np.float64], n_targets: int) -> None:
-    """scikit-learn's own warning, once, for rows that do not sum to 1."""
-    if not np.allclose(values.sum(axis=1), n_targets, rtol=0, atol=1e-3):
-        warn(
-            f"The y_prob values do not sum to one: {type(estimator).__name__}.predict_proba is "
-            "explained as it is. Make sure to pass probabilities.",
-        )
