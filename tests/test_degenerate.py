@@ -107,6 +107,17 @@ def test_a_constant_column_has_importance_exactly_zero():
         assert model.seen[0] <= {constant}
 
 
+@pytest.mark.parametrize("conditional", [False, True])
+@pytest.mark.parametrize("constant", [1.0, "a", np.nan])
+@pytest.mark.filterwarnings("ignore:All importances are 0")
+def test_a_table_of_constants_has_importances_exactly_zero(constant, conditional):
+    X = pd.DataFrame({"a": [constant] * 40, "b": 7.0})
+    found = importances(
+        lambda X: np.ones(len(X)), X, kernel_width=0, num_samples=4, conditional=conditional
+    )
+    assert_allclose(found.importances_mean, 0, atol=0)
+
+
 def test_a_constant_category_has_importance_exactly_zero():
     X = pd.DataFrame({"a": ["x"] * 50, "b": np.arange(50.0)})
 

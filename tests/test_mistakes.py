@@ -5,7 +5,13 @@ import pandas as pd
 import pytest
 from inner_models import data_for, wrap
 from numpy.testing import assert_allclose, assert_array_equal
-from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
+from sklearn.base import (
+    BaseEstimator,
+    ClassifierMixin,
+    ClusterMixin,
+    OutlierMixin,
+    RegressorMixin,
+)
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GroupKFold
 from sklearn.neighbors import KNeighborsRegressor
@@ -29,6 +35,19 @@ class Classifier(ClassifierMixin, BaseEstimator):
 
 class Regressor(RegressorMixin, Classifier):
     pass
+
+
+class Detector(OutlierMixin, Classifier):
+    def score_samples(self, X):
+        raise AssertionError("asked")
+
+
+class Clusterer(ClusterMixin, Classifier):
+    pass
+
+
+class Answerless(BaseEstimator):
+    fit = Classifier.fit
 
 
 def cells(*values):
@@ -74,6 +93,9 @@ MISTAKES = {
         y=np.stack([Y, Y], axis=1),
         scoring="accuracy",
     ),
+    "a score of anomalies": mistake("outlier_detector do not", inner=Detector, scoring="auto"),
+    "a score of clusters": mistake("clusterer do not", inner=Clusterer, scoring="accuracy"),
+    "no answers": mistake("Answerless has none of the following attributes", inner=Answerless),
     "labels": mistake(r"'labels' parameter must be .*values of \[0, 1\]", labels=[9]),
     "no labels": mistake("'labels' parameter must be", labels=[]),
     "signs of three classes": mistake("that keeps signs", y=ROWS % 3, aggregation="mean"),
@@ -94,7 +116,7 @@ MISTAKES = {
 def test_mistakes_are_found_before_anything_is_fitted(name, cv):
     inner, table, y, metadata, params, message = MISTAKES[name]
     wrapper = LimeImportanceWrapper(inner(), **{"cv": cv, **params})
-    with pytest.raises((ValueError, TypeError, IndexError), match=f"(?s){message}"):
+    with pytest.raises((ValueError, TypeError, IndexError, AttributeError), match=f"(?s){message}"):
         wrapper.fit(table, y, **metadata)
 
 

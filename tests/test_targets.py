@@ -75,6 +75,23 @@ def test_a_target_of_numbers(container, scoring):
     assert_array_equal(ours.importances_mean, theirs.importances_mean)
 
 
+@pytest.mark.parametrize("params", [{}, {"scoring": "accuracy"}, {"labels": "yes"}], ids=str)
+@pytest.mark.parametrize("container", [pd.Series, pl.Series, pd.DataFrame, np.vstack])
+@pytest.mark.filterwarnings("ignore:A column-vector y was passed")
+def test_a_target_of_classes_may_be_one_column(container, params):
+    y = np.where(TIME > 0, "yes", "no")
+    model = LogisticRegression().fit(X, y)
+    ours, theirs = (
+        wrap(LogisticRegression(), cv=3, **params).fit(X, target) for target in (container(y), y)
+    )
+    assert_array_equal(ours.feature_importances_, theirs.feature_importances_)
+    again = ours.explain(X[:9], container(y[:9])), theirs.explain(X[:9], y[:9])
+    assert_array_equal(*(part.attributions for part in again))
+    params = {"max_samples": 40, "random_state": 0, **params}
+    found = [lime_importance(model, X, target, **params) for target in (container(y), y)]
+    assert_array_equal(*(each.importances_mean for each in found))
+
+
 def test_entropy_cuts_a_table_by_its_own_target_only():
     model = LinearRegression().fit(X, TIME)
     with pytest.raises(ValueError, match="Got that of X beside training_data instead"):

@@ -12,11 +12,14 @@ from sklearn.utils import check_array, get_tags
 from sklearn.utils.validation import _check_sample_weight, has_fit_parameter
 
 from .._model.loss import SCORINGS, checked_scoring
-from .._model.response import estimator_type
+from .._model.response import RESPONSE_METHODS, estimator_type
 from .._model.target import target_array
 from .._rows import label_positions, refuse_signs
 from .._statistics.aggregations import SIGNED, resolve
 from ..exceptions import warn
+
+# Their answers but for "predict" are in no unit of y; the labels of a "clusterer" never are.
+_WITHOUT_TARGET = ("outlier_detector", "density_estimator")
 
 
 def check_fit(wrapper: Any, X: Any, y: Any, sample_weight: Any) -> None:
@@ -31,9 +34,11 @@ def check_fit(wrapper: Any, X: Any, y: Any, sample_weight: Any) -> None:
     if sample_weight is not None:  # some estimators take negative ones in silence
         _check_sample_weight(sample_weight, X, ensure_non_negative=True)
     effective_n_jobs(wrapper.n_jobs)
-    if method != "auto" and not _has(inner, method):
-        name = type(inner).__name__
-        raise AttributeError(f"{name} has none of the following attributes: {method}.")
+    methods = RESPONSE_METHODS if method == "auto" else (method,)
+    if not callable(inner) and not any(_has(inner, name) for name in methods):
+        raise AttributeError(
+            f"{type(inner).__name__} has none of the following attributes: {', '.join(methods)}."
+        )
     regressor = wrapper.model_regressor
     if regressor is not None and not has_fit_parameter(regressor, "sample_weight"):
         raise ValueError(
@@ -57,8 +62,8 @@ def check_fit(wrapper: Any, X: Any, y: Any, sample_weight: Any) -> None:
         )
 
 
-def check_parameters(given: Any, y: Any, training_data: Any) -> None:
-    """Refuse parameters that do not go together."""
+def check_parameters(given: Any, y: Any, training_data: Any, kind: str | None) -> None:
+    """Refuse parameters that do not go together, or not with the estimator's kind."""
     if given.model_regressor is not None and given.engine != "lime":
         raise ValueError(
             "The 'model_regressor' parameter must be None for any engine but 'lime'. "
@@ -91,6 +96,11 @@ def check_parameters(given: Any, y: Any, training_data: Any) -> None:
             f"The 'scoring' parameter must be 'auto' or one of {SCORINGS}: of other scores a "
             "row's part is no sum over a few functions of the model's answer. "
             f"Got {given.scoring!r} instead."
+        )
+    if kind == "clusterer" or (kind in _WITHOUT_TARGET and given.response_method != "predict"):
+        raise ValueError(
+            f"The 'scoring' parameter must be None where the answers of the {kind} do not predict "
+            f"y. Got {given.scoring!r} instead."
         )
     if y is None:
         raise ValueError("The 'y' parameter must be given for a scoring. Got None instead.")

@@ -93,8 +93,9 @@ class Settings:
         A fold is the positions of the rows that may be explained, all if it is None, and a random
         state. All folds have one neighbourhood, so that their bins are the same.
         """
-        check_parameters(self, y, training_data)
-        table, classifier = Table(X), estimator_type(estimator) == "classifier"
+        kind = estimator_type(estimator)
+        check_parameters(self, y, training_data, kind)
+        table, classifier = Table(X), kind == "classifier"
         training_table = table if training_data is None else Table(training_data)
         check_consistent_length(table.native, y)
         check_table(table, feature_names(training_table))

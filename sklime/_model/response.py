@@ -13,7 +13,7 @@ from sklearn.utils import get_tags
 from sklearn.utils.validation import _check_response_method, _num_samples
 
 from ..exceptions import warn
-from .target import target_array
+from .target import dense_array
 
 RESPONSE_METHODS = ("predict_proba", "decision_function", "predict", "score_samples")
 
@@ -229,7 +229,7 @@ def _arrays(answer: Any) -> _Answer:
 
 
 def _array(answer: Any) -> NDArray[Any]:
-    array = np.atleast_1d(target_array(answer))
+    array = np.atleast_1d(dense_array(answer))
     if array.dtype.kind in "cmM":
         raise ValueError(f"A model must answer with numbers or labels. Got {array.dtype} instead.")
     return array

@@ -9,13 +9,19 @@ from scipy.sparse import issparse
 
 
 def target_array(y: Any) -> Any:
-    """A target or an answer as an array; None stays None.
+    """A target as an array, of one axis where it has one column; None stays None."""
+    if y is None:
+        return None
+    array = dense_array(y)
+    return array.ravel() if array.shape[1:] == (1,) else array
+
+
+def dense_array(y: Any) -> NDArray[Any]:
+    """A target or an answer as an array.
 
     A sparse one becomes dense, the fields of a structured one columns of numbers.
     """
-    if y is None or issparse(y):
-        return None if y is None else y.toarray()
-    array: NDArray[Any] = np.asarray(y)
+    array: NDArray[Any] = y.toarray() if issparse(y) else np.asarray(y)
     if array.dtype.names:
         return structured_to_unstructured(array, dtype=np.float64)
     return array

@@ -46,7 +46,9 @@ class Conditional:
     def __init__(self, table: Table, bins: Bins, weight: Floats | None) -> None:
         self._scores = _Scores(table, bins)
         scores, parts = self._scores(table)
-        precision = LedoitWolf(assume_centered=True).fit(scores).precision_
+        precision = np.zeros((0, 0))
+        if scores.shape[1]:  # else no column varies
+            precision = LedoitWolf(assume_centered=True).fit(scores).precision_
         linear = np.diag(1 / np.diag(precision)) @ -precision
         np.fill_diagonal(linear, 0)
         self._weight = np.ones(table.n_rows) if weight is None else weight
