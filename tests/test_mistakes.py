@@ -2,6 +2,7 @@
 
 import numpy as np
 import pandas as pd
+import polars as pl
 import pytest
 from inner_models import data_for, wrap
 from numpy.testing import assert_allclose, assert_array_equal
@@ -15,6 +16,7 @@ from sklearn.base import (
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GroupKFold
 from sklearn.neighbors import KNeighborsRegressor
+from sklearn.tree import DecisionTreeRegressor
 
 from sklime import LimeImportanceWrapper
 
@@ -35,6 +37,11 @@ class Classifier(ClassifierMixin, BaseEstimator):
 
 class Regressor(RegressorMixin, Classifier):
     pass
+
+
+class Decider(Classifier):
+    def decision_function(self, X):
+        raise AssertionError("asked")
 
 
 class Detector(OutlierMixin, Classifier):
@@ -72,10 +79,16 @@ MISTAKES = {
         pd.DataFrame(X, columns=["a", "b", 3]),
     ),
     "a regressor without weights": mistake(
-        "'model_regressor' parameter must be an estimator whose fit has sample_weight",
+        "'model_regressor' parameter must be a linear model.* whose fit has sample_weight",
         engine="lime",
         model_regressor=KNeighborsRegressor(),
     ),
+    "a regressor without coefficients": mistake(
+        "'model_regressor' parameter must be a linear model, with coef_ and intercept_",
+        engine="lime",
+        model_regressor=DecisionTreeRegressor(),
+    ),
+    "a plan of a table": mistake("a lazy LazyFrame: X must be in memory", pl.DataFrame(X).lazy()),
     "no probabilities": mistake("the response predict, of classes", scoring="neg_log_loss"),
     "a score of numbers": mistake("predict, of classes", scoring="neg_mean_squared_error"),
     "a score of classes": mistake("predict, of numbers", inner=Regressor, scoring="accuracy"),
@@ -97,6 +110,12 @@ MISTAKES = {
     "a score of clusters": mistake("clusterer do not", inner=Clusterer, scoring="accuracy"),
     "no answers": mistake("Answerless has none of the following attributes", inner=Answerless),
     "labels": mistake(r"'labels' parameter must be .*values of \[0, 1\]", labels=[9]),
+    "labels of a number": mistake(r"values of \[0\]", inner=Regressor, labels="x"),
+    "labels of numbers": mistake(
+        r"values of \[0, 1\]", y=np.stack([Y, Y], axis=1), inner=Regressor, labels=[1, "x"]
+    ),
+    "labels of decisions": mistake(r"values of \[0, 1\]", inner=Decider, labels=["x"]),
+    "no labels of decisions": mistake("'labels' parameter must be", inner=Decider, labels=[]),
     "no labels": mistake("'labels' parameter must be", labels=[]),
     "signs of three classes": mistake("that keeps signs", y=ROWS % 3, aggregation="mean"),
     "classes of a number": mistake("classifiers only", inner=Regressor, aggregation="homogeneity"),

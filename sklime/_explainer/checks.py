@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import warnings
+from numbers import Number
 from typing import Any
 
 import numpy as np
 from joblib import effective_n_jobs
 from numpy.typing import NDArray
+from sklearn.base import clone
 from sklearn.frozen import FrozenEstimator
 from sklearn.utils import check_array, get_tags
 from sklearn.utils.validation import _check_sample_weight, has_fit_parameter
@@ -39,20 +42,13 @@ def check_fit(wrapper: Any, X: Any, y: Any, sample_weight: Any) -> None:
         raise AttributeError(
             f"{type(inner).__name__} has none of the following attributes: {', '.join(methods)}."
         )
-    regressor = wrapper.model_regressor
-    if regressor is not None and not has_fit_parameter(regressor, "sample_weight"):
-        raise ValueError(
-            "The 'model_regressor' parameter must be an estimator whose fit has sample_weight. "
-            f"Got {regressor!r} instead."
-        )
     if y is None or frozen:
         return
     kind, target = estimator_type(inner), target_array(y)
     if wrapper.scoring in (*SCORINGS, "auto"):
         _check_scoring(wrapper, target, kind)
-    # Decisions may be between pairs of classes.
-    if kind == "classifier" and _method(wrapper) in ("predict_proba", "predict"):
-        _check_classes(wrapper, target)
+    if kind == "regressor" or (kind == "classifier" and target.ndim == 1):
+        _check_labels(wrapper, target, kind)
     if kind == "regressor" and wrapper.aggregation == "homogeneity":
         resolve("homogeneity")
     if wrapper.scoring is not None and wrapper.cv is None:
@@ -68,6 +64,11 @@ def check_parameters(given: Any, y: Any, training_data: Any, kind: str | None) -
         raise ValueError(
             "The 'model_regressor' parameter must be None for any engine but 'lime'. "
             f"Got {given.model_regressor!r} for engine={given.engine!r} instead."
+        )
+    if given.model_regressor is not None and not _is_linear(given.model_regressor):
+        raise ValueError(
+            "The 'model_regressor' parameter must be a linear model, with coef_ and intercept_, "
+            f"whose fit has sample_weight. Got {given.model_regressor!r} instead."
         )
     if given.kernel_width == 0 and given.engine == "lime":
         raise ValueError(
@@ -141,13 +142,29 @@ def _check_scoring(wrapper: Any, y: NDArray[Any], kind: str | None) -> None:
     checked_scoring(scoring, _method(wrapper), classes=True)
 
 
-def _check_classes(wrapper: Any, y: NDArray[Any]) -> None:
-    """Refuse labels that are no classes of y, and a signed mean over several."""
-    labels, every = wrapper.labels, isinstance(wrapper.labels, str) and wrapper.labels == "all"
-    signed = wrapper.scoring is None and wrapper.aggregation in SIGNED
-    if y.ndim != 1 or (isinstance(labels, str) and labels == "predicted"):
+def _check_labels(wrapper: Any, y: NDArray[Any], kind: str) -> None:
+    """Refuse labels that are no outputs, and a signed mean over several classes."""
+    labels, classes = wrapper.labels, kind == "classifier"
+    names = np.unique(y) if classes else np.arange(y[0].size if len(y) else 1)
+    # Decisions may be between pairs of classes, and numbers may be several for one target.
+    told = classes and _method(wrapper) in ("predict_proba", "predict")
+    if isinstance(labels, str) and labels in ("all", "predicted"):
+        signed = wrapper.scoring is None and wrapper.aggregation in SIGNED
+        if told and signed and labels == "all":
+            refuse_signs(names)
         return
-    if not every:
-        label_positions(np.unique(y), labels)
-    elif signed:
-        refuse_signs(np.unique(y))
+    given = np.atleast_1d(np.asarray(labels, dtype=object)).tolist()
+    if told or not all(isinstance(label, Number) for label in given) or not given:
+        label_positions(names, labels)
+
+
+def _is_linear(regressor: Any) -> bool:
+    """Whether an estimator takes weights and makes coefficients: a try shows it."""
+    if not has_fit_parameter(regressor, "sample_weight"):
+        return False
+    rows = np.arange(32.0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        fitted = clone(regressor)
+        fitted.fit(np.column_stack([rows, rows % 5]), rows, sample_weight=np.ones(32))
+    return hasattr(fitted, "coef_") and hasattr(fitted, "intercept_")

@@ -184,7 +184,13 @@ def _store(X: Any) -> Array | Sparse | Frame:
         return Sparse(X)
     if nw.dependencies.is_pandas_dataframe(X):
         return PandasFrame(X)
-    return Frame(X) if nw.dependencies.is_into_dataframe(X) else Array(X)
+    if nw.dependencies.is_into_dataframe(X):
+        return Frame(X)
+    if isinstance(nw.from_native(X, pass_through=True), nw.LazyFrame):
+        raise TypeError(
+            f"Got a lazy {type(X).__name__}: X must be in memory, call collect() before."
+        )
+    return Array(X)
 
 
 def stacked(tables: Sequence[Any]) -> Any:
