@@ -47,8 +47,8 @@ class Effects:
         Variance of main effects, pairs, higher orders, and variation inside bins. Triples are
         higher orders; so are pairs where columns are too many to know those that are weak.
     error : float
-        Standard error of the share of pairs in the variance; what they have too little, higher
-        orders have too much.
+        Standard error of the shares of pairs and of variation inside bins in the variance: what
+        they have too little, higher orders have too much.
     """
 
     offsets: Ints

@@ -103,7 +103,7 @@ def fit_effects(
     law = Law(*(np.split(each, offsets[1:-1]) for each in (probabilities, drawn)))
     codes = Binned((sobol_codes, random_codes))
     margins = Margins(offsets, probabilities, drawn)
-    within = rows.variance_of_twins(twin_response)
+    within, error = rows.variance_of_twins(twin_response)
 
     by_sobol = additive(rows, codes, margins, values, rows.sobol)
     by_random = additive(rows, codes, margins, values, rows.random)
@@ -126,7 +126,7 @@ def fit_effects(
     sobol = replicated(rows, codes, by_random, rows.sobol, by_sobol.counts)
     main = _main(margins, (rows.full(sobol), rows.full(random)), (by_sobol, by_random))
     bins = {"counts": by_sobol.counts + by_random.counts, "groups": np.concatenate(groups)}
-    return _effects(rows, law, main, found, bins, beyond, within)
+    return _effects(rows, law, main, found, bins, beyond, within, error)
 
 
 def _main(
@@ -150,6 +150,7 @@ def _effects(
     bins: dict[str, Ints],
     beyond: Floats,
     within: Floats,
+    error: float,
 ) -> Effects:
     """All that was fitted, with variances freed of noise."""
     noise = rows.full(rows.residual.T).var(axis=0) / rows.count(rows.all)
@@ -184,5 +185,7 @@ def _effects(
         term_variances=term_variances,
         noise=noise,
         variances=np.maximum(variances, 0),
-        error=found.error * beyond.sum() / rows.total if rows.total > 0 else 0.0,
+        error=float(np.hypot(found.error * beyond.sum(), error) / rows.total)
+        if rows.total > 0
+        else 0.0,
     )

@@ -73,15 +73,20 @@ class Rows:
             return scaled
         return np.concatenate([scaled, -scaled.sum(axis=-1, keepdims=True)], axis=-1)
 
-    def variance_of_twins(self, twin_response: Floats | None) -> Floats:
-        """Variance inside bins (K,), from twins of the first random rows of each replicate."""
+    def variance_of_twins(self, twin_response: Floats | None) -> tuple[Floats, float]:
+        """Variance inside bins (K,), from twins of the first random rows of each replicate.
+
+        And the standard error of its sum over the outputs.
+        """
         if twin_response is None:
-            return np.zeros(len(self.centre))
+            return np.zeros(len(self.centre)), 0.0
         n_twins = twin_response.shape[1]
         random = self.full(self.residual[:, self.random].T)
         rows = random.reshape(self.n_replicates, -1, random.shape[1])[:, :n_twins]
         twins = (twin_response - self.centre) / self.unit
-        return np.square(rows - twins).mean(axis=(0, 1)) / 2
+        squares = np.square(rows - twins).reshape(-1, random.shape[1]) / 2
+        error = squares.sum(axis=1).std() / np.sqrt(len(squares))
+        return squares.mean(axis=0), float(error)
 
     def count(self, part: slice) -> int:
         return part.stop - part.start

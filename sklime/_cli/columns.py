@@ -34,15 +34,10 @@ _TELLING = {
     for mark, other in ((".", ","), (",", "."))
 }
 
-# After whatever separates the parts has become "-". The American order is the first guess.
-_DAYS = """%Y-%m-%d %m-%d-%Y %d-%m-%Y %m-%d-%y %d-%m-%y %d-%b-%Y %d-%B-%Y %d-%b-%y %b-%d-%Y
-%B-%d-%Y %b-%Y %B-%Y %b-%y %m-%Y %Y-%m"""
-_TIMES = ("%H:%M", "%H:%M:%S", "%H:%M:%S.%f", "%I:%M%p", "%I:%M:%S%p")
-_MOMENT = re.compile(
-    r"(?P<day>.*?)(?:^|[T\s,]+|$)(?P<time>(?:\d{1,2}:\d{2}(?::\d{2}(?:\.\d+)?)?(?:\s*[ap]\.?m\.?)?)?)"
-    r"\s*(?:Z|UTC|GMT)?",
-    re.IGNORECASE,
-)
+# A year of four digits, three parts that end with one of two, or Jan-18. pandas would take "1-2",
+# "5'10" and "Q1" for dates, too.
+_DATE = r"(?!.*q)(?:.*\D)?(?:1[5-9]|20)\d\d|\w{1,9}([-/. ])\w{1,9}\1\d\d\b|[a-z]{3}[-/ ]\d\d$"
+_TIME = r"\d{1,2}:\d{2}(?::\d{2}(?:\.\d+)?)?(?:\s*[ap]\.?m\.?)?"
 
 
 def understand(column: Any, mark: str = ".") -> tuple[str, Any, int]:
@@ -125,36 +120,27 @@ def _numbers(counts: Any, mark: str) -> Any:
 
 
 def _dates(counts: Any, mark: str) -> Any:
-    """Dates, those with a zone in UTC."""
+    """Dates, those with a zone in UTC. The American order is the first guess, but not with dots."""
     texts = counts.index.to_series()
-    iso = pd.to_datetime(texts, format="ISO8601", errors="coerce", utc=True).dt.tz_localize(None)
-    if texts.str.contains(r"\d").mean() < 0.5 or iso.notna().mean() >= 1 - _ODD:
-        return iso
-    parts = texts.astype(object).str.extract(rf"^{_MOMENT.pattern}$", flags=re.IGNORECASE)
-    days = parts["day"].str.replace(r"[\s/.,-]+", "-", regex=True).str.strip("-")
-    day_first = texts.str.contains(r"^\d+\.").mean() > 0.5
-    formats = sorted(_DAYS.split(), key=lambda each: day_first and not each.startswith("%d"))
-    hours = _best(_clock(parts["time"]), _TIMES, counts)
-    moments = _best(days, formats, counts) + (hours - hours.dt.normalize()).fillna(pd.Timedelta(0))
-    return moments.where((parts["time"] == "") | hours.notna())
+    texts = texts.where(texts.str.match(_DATE, flags=re.IGNORECASE))
+    options: dict[str, Any] = {"errors": "coerce", "utc": True}
+    dates = pd.to_datetime(texts, format="ISO8601", **options)
+    if dates.notna().mean() < 1 - _ODD:
+        texts = texts.str.replace(r"(:\d\d) ?[A-Z]{3,4}$", r"\1", regex=True)  # time zones
+        forms = (r"\d\d?\.\d+\.", r"(?:1[3-9]|[23]\d)[-/.]", r"\d\d?[-/.](?:1[3-9]|[23]\d)\D")
+        dots, days, months = (texts.str.match(form).eq(True).sum() for form in forms)
+        day_first = bool(dots > len(texts) / 2 if days == months else days > months)
+        dates = dates.fillna(pd.to_datetime(texts, format="%b-%y", **options))
+        dates = dates.fillna(pd.to_datetime(texts, format="mixed", dayfirst=day_first, **options))
+    return dates.dt.tz_localize(None)
 
 
 def _times(counts: Any, mark: str) -> Any:
     """Times of day in hours."""
-    moments = _best(_clock(counts.index.to_series()), _TIMES, counts)
+    texts = counts.index.to_series()
+    texts = texts.where(texts.str.fullmatch(_TIME, flags=re.IGNORECASE))
+    moments = pd.to_datetime(texts, format="mixed", errors="coerce")
     return (moments - moments.dt.normalize()) / pd.Timedelta(hours=1)
-
-
-def _clock(texts: Any) -> Any:
-    """Times with am and pm as formats know them."""
-    return texts.str.replace(r"(?<=\d)\s*([ap])\.?m\.?$", r"\1m", regex=True, flags=re.IGNORECASE)
-
-
-def _best(texts: Any, formats: Any, counts: Any) -> Any:
-    """Times by the format that most cells follow, the first of several."""
-    weights = counts.to_numpy()
-    parsed = (pd.to_datetime(texts, format=each, errors="coerce") for each in formats)
-    return max(parsed, key=lambda times: weights[times.notna().to_numpy()].sum())
 
 
 def _categories(texts: Any, counts: Any) -> tuple[str, Any, int]:

@@ -107,3 +107,22 @@ def test_importances_are_free_of_the_scale_of_the_response(scale):
     assert_allclose(other.importances_sem / scale, one.importances_sem, rtol=1e-6, atol=1e-12)
     fidelity = [each.explanations.fidelity()["median"] for each in (one, other)]
     assert_allclose(fidelity[1], fidelity[0], rtol=1e-6)
+
+
+def test_the_error_of_shares_is_their_spread_over_seeds():
+    X = np.random.default_rng(0).normal(size=(5000, 3))
+    rare = np.random.default_rng(1).choice(5000, 200, replace=False)
+    spikes = dict.fromkeys(X[rare, 0].tolist(), 12.0)  # a few values in all quartiles
+
+    def f(X):
+        within = np.array([spikes.get(value, 0.0) for value in X[:, 0].tolist()])
+        return within + 3.5 * np.sign(X[:, 1])
+
+    shares, errors = [], []
+    for seed in range(20):
+        explanations = lime_importance(f, X, num_samples=8192, random_state=seed).explanations
+        shares.append(explanations.interactions.shares["within"][0])
+        errors.append(explanations.effects[0].error)
+    variance = 0.04 * 0.96 * 12**2
+    assert abs(np.mean(shares) - variance / (variance + 3.5**2)) < np.std(shares)
+    assert 0.6 < np.std(shares) / np.mean(errors) < 1.5
