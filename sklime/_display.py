@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.stats import sem
 from sklearn.utils._optional_dependencies import check_matplotlib_support
 from sklearn.utils.validation import check_is_fitted
 
@@ -110,13 +111,6 @@ class LimeImportanceDisplay:
         Returns
         -------
         display : LimeImportanceDisplay
-
-        Raises
-        ------
-        TypeError
-            If `estimator` is something else.
-        sklearn.exceptions.NotFittedError
-            If `estimator` is not fitted.
         """
         wrapper = _final_wrapper(estimator)
         importances = wrapper.importances_
@@ -148,10 +142,9 @@ class LimeImportanceDisplay:
         explanations : Explanations
             The explained rows.
         aggregation : str or callable, default="mean_abs"
-            From the contributions of the rows to one importance for each column, as in
-            :meth:`Explanations.importances`.
+            As in :meth:`Explanations.estimate`.
         labels : {"all", "predicted"} or array-like of class values, default="all"
-            The outputs that count, as in :meth:`Explanations.importances`.
+            As in :meth:`Explanations.estimate`.
         **options : dict
             What :meth:`plot` takes.
 
@@ -185,16 +178,11 @@ class LimeImportanceDisplay:
         kind : {"box", "bar"}, default="box"
             "bar" draws the mean over folds, with Student's interval as if they were independent.
         **options : dict
-            What else :meth:`plot` takes.
+            What :meth:`plot` takes.
 
         Returns
         -------
         display : LimeImportanceDisplay
-
-        Raises
-        ------
-        ValueError
-            If `cv_results` holds no estimators, or they explain different columns.
         """
         if "estimator" not in cv_results:
             raise ValueError("cv_results holds no estimators: pass return_estimator=True.")
@@ -203,9 +191,8 @@ class LimeImportanceDisplay:
         if any(each != names[0] for each in names):
             raise ValueError("The folds explain different columns, which cannot be put together.")
         folds = np.array([wrapper.feature_importances_ for wrapper in wrappers])
-        sem = folds.std(axis=0, ddof=1) / np.sqrt(len(folds))
-        dof, signed = np.full_like(sem, len(folds) - 1), bool((folds < 0).any())
-        estimate = Estimate(folds.mean(axis=0), sem, dof, signed)
+        dof, signed = np.full(folds.shape[1], len(folds) - 1), bool((folds < 0).any())
+        estimate = Estimate(folds.mean(axis=0), sem(folds), dof, signed)
         display = cls(
             importances=estimate.values,
             intervals=estimate.confint(),
@@ -237,11 +224,6 @@ class LimeImportanceDisplay:
         Returns
         -------
         display : LimeImportanceDisplay
-
-        Raises
-        ------
-        ValueError
-            If there are no importances, or their lengths differ.
         """
         tables = {str(name): np.asarray(each, float) for name, each in importances.items()}
         shapes = {name: each.shape for name, each in tables.items()}
@@ -309,13 +291,6 @@ class LimeImportanceDisplay:
         -------
         LimeImportanceDisplay
             This object.
-
-        Raises
-        ------
-        ImportError
-            If matplotlib is not installed.
-        ValueError
-            If a parameter is not what it must be, or the display lacks the data of that kind.
         """
         check_matplotlib_support("LimeImportanceDisplay.plot")
         kind = kind or ("bar" if self.comparison is None else "compare")

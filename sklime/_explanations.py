@@ -29,8 +29,6 @@ from ._views.pictures import measure
 Floats = NDArray[np.float64]
 Aggregation = str | Callable[..., Any]
 
-_ALONE = np.ones(1)  # what the only output counts
-
 
 class Explanations(Rows):
     """LIME weights of many rows of one model, with their errors.
@@ -90,10 +88,6 @@ class Explanations(Rows):
     See Also
     --------
     LimeImportanceDisplay : Plots of them.
-
-    References
-    ----------
-    .. [1] M. T. Ribeiro, S. Singh and C. Guestrin, "Why Should I Trust You?", KDD 2016.
 
     Examples
     --------
@@ -218,11 +212,6 @@ class Explanations(Rows):
         -------
         importances : dict
             Name -> importance.
-
-        Raises
-        ------
-        ValueError
-            If a group has no columns, or one that the table has not.
         """
         if not feature_groups:
             return {}
@@ -289,11 +278,6 @@ class Explanations(Rows):
             In units of the response.
         share : ndarray of shape (n_features,)
             Share of the rows that have the more common sign, in [0, 1].
-
-        Raises
-        ------
-        ValueError
-            If `labels` names no output of the model, or is "all" of more than two classes.
         """
         # Contributions average to 0 over the table.
         values, shares = replace(self, values="weights")._values(labels, signed=True)
@@ -363,9 +347,7 @@ class Explanations(Rows):
         Raises
         ------
         AttributeError
-            If the engine was not "pooled".
-        ValueError
-            If the table has no such column, or the model no such output.
+            If the engine was not "pooled", or a score is explained.
         """
         return self.interactions.main_effect(column, label)
 
@@ -404,17 +386,9 @@ class Explanations(Rows):
     ) -> Estimate:
         """An estimate, kept if it has a name."""
         key = aggregation, labels, bias_correction
-        if not (isinstance(aggregation, str) and isinstance(labels, str)):
-            return self._estimated(*key)
-        if key not in self._estimates:
-            self._estimates[key] = self._estimated(*key)
-        return self._estimates[key]
-
-    @cached_property
-    def _estimates(self) -> dict[Any, Estimate]:
-        return {}
-
-    def _estimated(self, aggregation: Aggregation, labels: Any, bias_correction: bool) -> Estimate:
+        named = isinstance(aggregation, str) and isinstance(labels, str)
+        if named and key in self._estimates:
+            return self._estimates[key]
         if self.coefficients is not None:
             aggregation = "mean"
         sizes = isinstance(aggregation, str) and aggregation not in SIGNED
@@ -431,8 +405,14 @@ class Explanations(Rows):
             num_features=self.num_features,
         )
         if self.readers and self.coefficients is None and aggregation in BIAS_CORRECTED:
-            return estimate.less_known(self._hidden(labels, aggregation == "rms"))
+            estimate = estimate.less_known(self._hidden(labels, aggregation == "rms"))
+        if named:
+            self._estimates[key] = estimate
         return estimate
+
+    @cached_property
+    def _estimates(self) -> dict[Any, Estimate]:
+        return {}
 
     def _relative_errors(
         self, aggregation: Aggregation = "mean_abs", labels: Any = "all", hidden: bool = True

@@ -6,8 +6,7 @@ from numbers import Integral, Real
 from typing import Any, TypeVar
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
-from sklearn.utils import gen_batches
+from numpy.typing import ArrayLike
 from sklearn.utils._param_validation import (
     HasMethods,
     Interval,
@@ -201,11 +200,6 @@ def lime_importance(
     importances : Importances
         With importances_mean, importances_sem, importances (of each row), explanations, and more.
 
-    Raises
-    ------
-    ValueError
-        If a parameter, or what the model returns, is not what it must be.
-
     Warns
     -----
     sklime.exceptions.LowFidelityWarning
@@ -279,24 +273,15 @@ def summary(
     """Importances of explanations, those of each row among them."""
     warn_of_limits(estimate, explanations, aggregation, labels)
     magnitudes = explanations.magnitudes(labels)
+    weight = explanations.sample_weight
+    center = np.average(magnitudes, axis=0, weights=weight)
+    variance = np.average(np.square(magnitudes - center), axis=0, weights=weight)
     return Importances(
         estimate=estimate,
         feature_names=explanations.feature_names,
         importances=magnitudes.T,
-        importances_std=row_spread(magnitudes, explanations.sample_weight),
+        importances_std=np.sqrt(variance),
         explanations=explanations,
         name=measure(explanations, aggregation),
         scored=explanations.coefficients is not None,
     )
-
-
-def row_spread(
-    magnitudes: NDArray[np.float64], weight: NDArray[np.float64] | None
-) -> NDArray[np.float64]:
-    """Standard deviation over rows."""
-    weight = np.ones(len(magnitudes)) if weight is None else weight
-    center = weight @ magnitudes / weight.sum()
-    squares = np.zeros_like(center)
-    for rows in gen_batches(len(magnitudes), 256):  # a few at a time, for the sake of memory
-        squares += weight[rows] @ (magnitudes[rows] - center) ** 2
-    return np.sqrt(squares / weight.sum())

@@ -114,11 +114,6 @@ class Importances:
         intervals : ndarray of shape (n_features, 2)
             Lower and upper ends. They cover what unlimited samples would give for the same table;
             of a score, what it would gain on unlimited rows.
-
-        Raises
-        ------
-        ValueError
-            If `level` is out of range.
         """
         return self.estimate.confint(level)
 
@@ -133,11 +128,6 @@ class Importances:
             of the rows' bins with their contributions to the only output, or to the second class
             of two: above 0 where more of the column goes with more of it; NaN for categories),
             told (whether the interval leaves out 0), and of a score gain, pvalue and confidence.
-
-        Raises
-        ------
-        ImportError
-            If the rows were no dataframe and pandas is not installed.
         """
         order = np.argsort(-self.estimate.values, kind="stable")
         explained = getattr(self, "explanations", None)

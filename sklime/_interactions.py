@@ -127,11 +127,6 @@ class Interactions:
                 In units of the response; the mean over either column is 0.
             rows, columns : list of str
                 Labels of the bins of `first` and of `second`.
-
-        Raises
-        ------
-        ValueError
-            If the table has no such columns or they are the same, or the model no such output.
         """
         i, j = (column_number(self.feature_names, column) for column in (first, second))
         if i == j:

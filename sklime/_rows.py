@@ -24,6 +24,16 @@ Floats = NDArray[np.float64]
 
 _ALONE = np.ones(1)  # what the only output counts
 
+# What there is of each row; None where it is not known or not asked for.
+_OF_ROWS = (
+    "known_fits",
+    "predictions",
+    "sample_indices",
+    "sample_weight",
+    "codes",
+    "coefficients",
+)
+
 
 @dataclass(eq=False, repr=False, kw_only=True)
 class Rows(Exports):
@@ -54,10 +64,7 @@ class Rows(Exports):
 
     @classmethod
     def concatenate(cls, parts: Sequence[Self]) -> Self:
-        """Explanations of some rows followed by those of others, for the same columns and outputs.
-
-        Of parts of one large table, or of the folds' models. Importances and errors of the whole
-        are those of all rows together.
+        """Explanations of all rows of several parts of a table, or of several folds.
 
         Parameters
         ----------
@@ -76,7 +83,6 @@ class Rows(Exports):
             arrays = [getattr(part, name) for part in parts]
             return None if arrays[0] is None else np.concatenate(arrays, axis=axis)
 
-        names = ("known_fits", "predictions", "sample_indices", "sample_weight")
         # Parts that one explainer wrote have its reader in common.
         readers = {id(reader): reader for part in parts for reader in part.readers}
         read_by = [
@@ -85,7 +91,7 @@ class Rows(Exports):
         return replace(
             parts[0],
             replicates=joined("replicates", axis=1),
-            **{name: joined(name) for name in (*names, "codes", "coefficients")},
+            **{name: joined(name) for name in _OF_ROWS},
             data=stacked([part.data for part in parts]),
             population=sum(part.population for part in parts),
             num_samples=max(part.num_samples for part in parts),
@@ -140,14 +146,16 @@ class Rows(Exports):
     def __getitem__(self, rows: Any) -> Self:
         """Explanations of some rows: a slice, a mask, positions or a single one."""
         chosen = np.atleast_1d(np.arange(len(self))[rows])
-        names = ("predictions", "sample_indices", "codes", "read_by")
-        optional = ("known_fits", "sample_weight", "coefficients")
-        given = [name for name in optional if getattr(self, name) is not None]
+
+        def some(name: str) -> Any:
+            part = getattr(self, name)
+            return None if part is None else part[chosen]
+
         return replace(
             self,
             replicates=self.replicates[:, chosen],
             data=Table(self.data).take(chosen),
-            **{name: getattr(self, name)[chosen] for name in (*names, *given)},
+            **{name: some(name) for name in (*_OF_ROWS, "read_by")},
         )
 
     @property
@@ -266,14 +274,13 @@ class Rows(Exports):
 
     def _counted(self, labels: Any) -> Floats:
         """What each output of the model counts by `labels`, on average over the rows."""
-        if isinstance(labels, str) and labels == "predicted":
-            chosen = np.eye(len(self.output_names))[self.predictions.argmax(axis=1)]
-            return np.asarray(chosen.mean(axis=0))
         if isinstance(labels, str) and labels == "all":
             return self.output_shares
-        counts = np.zeros(len(self.output_names))
-        counts[label_positions(self.output_names, labels)] = 1
-        return counts / counts.sum()
+        if isinstance(labels, str) and labels == "predicted":
+            chosen = self.predictions.argmax(axis=1)
+        else:
+            chosen = label_positions(self.output_names, labels)
+        return np.bincount(chosen, minlength=len(self.output_names)) / len(chosen)
 
     def _hidden(self, labels: Any, rms: bool) -> Floats:
         """Standard errors as weak pairs were not found, (n_features,)."""

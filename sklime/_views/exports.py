@@ -137,13 +137,6 @@ class Exports:
         -------
         explanation : shap.Explanation
             Values, base values, data and names.
-
-        Raises
-        ------
-        ImportError
-            If shap is not installed.
-        ValueError
-            If the model has no such output.
         """
         shap: Any = _imported("shap", "to_shap")
         several = len(self._outputs) > 2 or self.classes is None
@@ -172,7 +165,7 @@ class Exports:
         )
 
     def to_lime(self: Any, i: int, *, label: Any = None) -> Any:
-        """The weights of one row as a `lime.explanation.Explanation`.
+        """The weights of one row as a `lime.explanation.Explanation`; a score has none.
 
         By decreasing absolute weight, with lime's notation of bins ("3.1 < x0 <= 4.2"). Classes
         are numbered in the order of `output_names`; `score` and `local_pred` are dicts by number.
@@ -188,13 +181,6 @@ class Exports:
         -------
         explanation : lime.explanation.Explanation
             With lime's as_list, as_html and as_pyplot_figure.
-
-        Raises
-        ------
-        IndexError
-            If there is no row `i`.
-        ValueError
-            If the model has no such output, several and none is named, or a score is explained.
         """
         if self.coefficients is not None:
             raise ValueError(f"lime explains a response, not a score. Got {self.response!r}.")

@@ -173,7 +173,6 @@ def _name_levels(ax: Any, line: int, x: Floats, levels: NDArray[Any], width: flo
 def boxes(ax: Any, spread: Floats) -> None:
     """A box for each column of `spread`, with its numbers where they are few."""
     few = len(spread) <= 30
-    stroke = {"color": text_color()}
     ax.boxplot(
         spread,
         positions=range(spread.shape[1]),
@@ -183,10 +182,8 @@ def boxes(ax: Any, spread: Floats) -> None:
         manage_ticks=False,
         showfliers=not few,
         flierprops={"marker": ".", "markersize": 3, "markeredgecolor": _GREY},
-        boxprops={"facecolor": f"{_BLUE}60", "edgecolor": text_color()},
+        boxprops={"facecolor": f"{_BLUE}60"},
         medianprops={"color": _VERMILLION, "linewidth": 2},
-        whiskerprops=stroke,
-        capprops=stroke,
     )
     if few:  # a box does not tell on how few numbers it stands
         rows = np.broadcast_to(np.arange(spread.shape[1]), spread.shape)
@@ -259,11 +256,10 @@ def waterfall(ax: Any, values: Floats, names: Mapping[str, float]) -> None:
     ends = first + np.cumsum(values)
     bars(ax, values, starts=np.append(first, ends[:-1]), signed=True)
     stroke = {"color": _GREY, "linewidth": 0.8, "zorder": 0.5}
-    for i, x in enumerate(ends[:-1]):
-        ax.plot([x, x], [i, i + 1], **stroke)
+    ax.vlines(ends[:-1], range(n - 1), range(1, n), **stroke)
     for (what, x), y in zip(names.items(), (-0.8, n - 0.2), strict=True):
         name = f"{what} = {texts(np.array([x]))[0]}"
-        ax.plot([x, x], [-0.5, n - 0.5], linestyle=":", **stroke)
+        ax.vlines(x, -0.5, n - 0.5, linestyle=":", **stroke)
         side = "right" if x > (ends.max() + ends.min()) / 2 else "left"
         ax.text(x, y, name, ha=side, va="center", fontweight="bold", fontsize="small")
     ax.set_ylim(n + 0.2, -1.2)
