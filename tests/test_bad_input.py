@@ -171,7 +171,7 @@ BAD = {
         "Answers.predict_proba must return one row for each sample. Got ", lambda p: p[1:]
     ),
     "answer too long later": answer(
-        "Got 128 rows for 64 samples instead.", lambda p: np.vstack([p, p]), N_ROWS
+        "one row for each sample. Got 2", lambda p: np.vstack([p, p]), N_ROWS
     ),
     "answer fails": answer("gone", stop(OSError("gone")), error=OSError),
     "answer fails midway": answer("gone", stop(OSError("gone")), N_ROWS, OSError),

@@ -75,7 +75,7 @@ def test_a_column_of_texts_may_have_none_in_training(library):
 
 
 def _text(library):
-    return pl.String if library is pl else "str"
+    return pl.String if library is pl else "string"
 
 
 def test_codes_in_the_levels_of_another_table():

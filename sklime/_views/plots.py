@@ -81,7 +81,9 @@ def bars(
     faces = np.where(np.zeros(len(values), bool) if faint is None else faint, "none", colors)
     errors = None
     if intervals is not None and np.isfinite(intervals).all():
-        errors = np.abs(intervals.T - values)
+        errors = np.abs(
+            intervals.T - values
+        ).tolist()  # matplotlib 3.10 takes an array (2, 1) amiss
     drawn = ax.barh(
         range(len(values)),
         values,
