@@ -26,8 +26,7 @@ from sklearn.utils.validation import (
 from ._delegation import Delegates, validated_fit
 from ._engines import over_workers
 from ._explainer.checks import check_fit
-from ._explainer.explainer import Explainer, kept_labels
-from ._explainer.plan import Plan
+from ._explainer.explainer import Explainer, Plan, kept_labels
 from ._explanations import Explanations
 from ._importance import PARAMETERS, summary, with_parameters
 from ._model.response import class_values

@@ -2,35 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
 import numpy as np
 from joblib import effective_n_jobs
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils import gen_batches
+from sklearn.utils import check_random_state, gen_batches
+from sklearn.utils.validation import check_consistent_length
 
 from .._anova.effects import variance_split
-from .._engines import Engine, OneColumn, OneColumnReader, Reader, explain_rows
+from .._engines import ENGINES, Engine, OneColumn, OneColumnReader, Reader, explain_rows
 from .._engines.pooled import PooledReader
 from .._engines.samples import Samples
 from .._explanations import Explanations
 from .._model.loss import Derived, only, score_coefficients, score_response
 from .._model.progress import progress
-from .._model.response import Response, choose_response, class_values
+from .._model.response import Response, choose_response, class_values, estimator_type
 from .._model.target import target_array
 from .._neighborhood.kernel import lime_width
 from .._neighborhood.rows import (
     check_table,
+    choose_rows,
     feature_names,
+    make_neighborhood,
+    row_weights,
 )
+from .._neighborhood.sampler import Neighborhood
 from .._rows import label_positions
+from .._statistics.aggregations import resolve
 from .._tables.table import Table
 from ..exceptions import warn
-from .plan import Plan, Settings
+from .checks import check_parameters
 
 # The pool's width of best mean rank over known truth and real tables (benchmarks/RESULTS.md). A
 # neighbourhood of its own would hardly leave the row's own bins there.
@@ -40,9 +46,109 @@ NARROW = {"pooled": 0.3, "local": 0.4}
 _ROWS = 256
 
 
+@dataclass(frozen=True)
+class Plan:
+    """What a model is to be asked about which rows, checked before the model is fitted."""
+
+    table: Table
+    neighborhood: Neighborhood
+    target: NDArray[Any] | None
+    rows: NDArray[np.intp]  # positions of those to explain
+    weight: NDArray[np.float64] | None  # of every row of the table
+    population: float  # weight of the rows that could have been explained
+    seed: int
+
+
 @dataclass(kw_only=True)
-class Explainer(Settings):
-    """A model explained: `fit_explain` asks it once, `explain` reads the answers ever after."""
+class Explainer:
+    """A model explained: `fit_explain` asks it once, `explain` reads the answers ever after.
+
+    Its parameters are those of :func:`lime_importance`.
+    """
+
+    scoring: str | None
+    max_samples: str | float | None
+    labels: Any
+    response_method: str
+    categorical_features: Any
+    discretizer: str | int
+    num_samples: str | int
+    kernel_width: float | str
+    conditional: bool
+    model_regressor: Any
+    num_features: int | None
+    values: str
+    aggregation: str | Callable[..., Any]
+    engine: str
+    tol: float | None
+    n_jobs: int | None
+    random_state: Any
+    verbose: int
+
+    def plans(
+        self,
+        X: Any,
+        y: Any,
+        folds: Sequence[tuple[NDArray[np.intp] | None, Any]],
+        *,
+        estimator: Any,
+        training_data: Any = None,
+        sample_weight: ArrayLike | None = None,
+    ) -> list[Plan]:
+        """Choose rows of each fold; mistakes in what is given show here.
+
+        A fold is the positions of the rows that may be explained, all if it is None, and a random
+        state. All folds have one neighbourhood, so that their bins are the same.
+        """
+        kind = estimator_type(estimator)
+        check_parameters(self, y, training_data, kind)
+        table, classifier = Table(X), kind == "classifier"
+        training_table = table if training_data is None else Table(training_data)
+        check_consistent_length(table.native, y)
+        check_table(table, feature_names(training_table))
+        weight = row_weights(sample_weight, X)
+        most = self._engine().MAX_SAMPLES if self.max_samples == "auto" else self.max_samples
+        y = target_array(y)
+        stratify = y if classifier and y is not None and y.ndim == 1 else None
+        chosen = []
+        for candidates, random_state in folds:
+            rng = check_random_state(random_state)
+            seed = int(rng.randint(np.iinfo(np.int32).max))  # first: rows explained change no draw
+            candidates = np.arange(table.n_rows) if candidates is None else candidates
+            if weight is not None:
+                candidates = candidates[weight[candidates] > 0]
+            population = len(candidates) if weight is None else weight[candidates].sum()
+            rows = choose_rows(candidates, most, stratify, rng)
+            chosen.append((rows, weight, float(population), seed))
+        if callable(self.aggregation):  # a try shows whether it makes importances
+            resolve(self.aggregation)(np.ones((len(chosen[0][0]), table.n_columns)))
+        every = np.unique(np.concatenate([rows for rows, *_ in chosen]))
+        neighborhood = make_neighborhood(
+            training_table,
+            Table(table.take(every)),
+            weight if training_data is None else None,
+            y,
+            classifier=classifier,
+            categorical_features=self.categorical_features,
+            discretizer=self.discretizer,
+            # One column at a time needs no rare bin often.
+            n_samples=np.inf if self.kernel_width == 0 else self._samples(table).first(),
+            conditional=self.conditional,
+        )
+        return [Plan(table, neighborhood, y, *fold) for fold in chosen]
+
+    def _engine(self) -> type[Engine]:
+        """What asks the model."""
+        return OneColumn if self.kernel_width == 0 else ENGINES[self.engine]
+
+    def _samples(self, table: Table, n_outputs: int = 1) -> Samples:
+        """How many rows to ask about."""
+        engine = self._engine()
+        given = None if self.num_samples == "auto" else int(self.num_samples)
+        # Chance, not the pool, limits what a score tells.
+        follows = not engine.ASKS_TO_EXPLAIN and self.scoring is None
+        cells = table.n_rows * table.n_columns if follows else None
+        return Samples(given, engine.NUM_SAMPLES, self.tol, cells, table.n_columns, n_outputs)
 
     def fit_explain(self, estimator: Any, plan: Plan, classes: Any = None) -> Explanations:
         """Ask a fitted model, and explain the rows of a plan.
@@ -143,7 +249,12 @@ class Explainer(Settings):
                 break
             if 2 * self.num_samples_ > samples.most:
                 if self.tol is not None:
-                    _warn_of_no_convergence(self.num_samples_, error, self.tol)
+                    warn(
+                        f"With {self.num_samples_} samples the largest standard error is "
+                        f"{error:.2g} of the range of the importances, more than tol={self.tol}. "
+                        "Increase tol.",
+                        ConvergenceWarning,
+                    )
                 break
             self.num_samples_ = min(wanted, samples.most)
             sampler.grow(self.num_samples_)
@@ -168,11 +279,7 @@ class Explainer(Settings):
             arrays.append(np.arange(table.n_rows))
         surrogates = explain_rows(reader, kernel_width, self.n_jobs, *arrays)
         if self.num_features is not None:
-            for batch in gen_batches(len(codes), _ROWS):
-                outside = self.bins_.outside(codes[batch])
-                if self.values == "weights":
-                    outside = np.ones_like(outside)
-                _keep_largest(surrogates.replicates[:, batch], outside, self.num_features)
+            self._keep_largest(surrogates.replicates, codes, self.num_features)
         readers = (reader,) if isinstance(reader, PooledReader) else ()
         return Explanations(
             replicates=surrogates.replicates,
@@ -197,25 +304,18 @@ class Explainer(Settings):
             **rows,
         )
 
+    def _keep_largest(
+        self, replicates: NDArray[np.float64], codes: NDArray[Any], num_features: int
+    ) -> None:
+        """Set all but each row's largest weights (or contributions) to 0, in place."""
+        for rows in gen_batches(len(codes), _ROWS):
+            size = np.abs(replicates[:, rows].mean(axis=0))
+            if self.values == "contributions":
+                size *= self.bins_.outside(codes[rows])[..., None]
+            rank = np.argsort(np.argsort(-size, axis=1, kind="stable"), axis=1)
+            replicates[:, rows] *= rank < num_features
+
 
 def kept_labels(labels: Any) -> str:
     """What labels mean in explanations that have no more outputs than were asked for."""
     return labels if isinstance(labels, str) and labels == "predicted" else "all"
-
-
-def _warn_of_no_convergence(n_samples: int, error: float, tol: float) -> None:
-    warn(
-        f"With {n_samples} samples the largest standard error is {error:.2g} of the range "
-        f"of the importances, more than tol={tol}. Increase tol.",
-        ConvergenceWarning,
-    )
-
-
-def _keep_largest(
-    replicates: NDArray[np.float64], outside: NDArray[np.float64], num_features: int
-) -> None:
-    """Set all but each row's largest weights (or contributions) to 0, in place."""
-    if num_features < replicates.shape[2]:
-        size = np.abs(replicates.mean(axis=0)) * outside[..., None]
-        rank = np.argsort(np.argsort(-size, axis=1, kind="stable"), axis=1)
-        replicates *= rank < num_features
