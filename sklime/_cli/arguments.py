@@ -32,7 +32,7 @@ def _integer(least: int) -> Callable[[str], int]:
     return parse
 
 
-def number_or_lime(text: str) -> float | str:
+def width(text: str) -> float | str:
     """Argument type of kernel widths, of which the wrapper says what else they must be."""
     return text if text in ("auto", "lime") else float(text)
 
@@ -63,7 +63,7 @@ def _options() -> dict[str, tuple[str, str, dict[str, Any]]]:
     folds += "to keep, and how well those predict"
     scoring = f"the score that --cv ({FOLDS} folds if not given) takes; default: auto"
     first, *_ = names = list(ESTIMATORS)
-    width = "how far a neighbourhood reaches; 'lime' is lime's own width"
+    reach = "how far a neighbourhood reaches: a number, or 'lime' for lime's own (default: auto)"
     given = "redraw each column given the others, by itself (slow; kernel width 0)"
     see = "see LimeImportanceWrapper"
     return {
@@ -84,7 +84,7 @@ def _options() -> dict[str, tuple[str, str, dict[str, Any]]]:
         "plot": ("PNG", "draw the importances (or .pdf, .svg)", {"type": Path}),
         "report": ("HTML", "write a page with ranking, plots and settings", {"type": Path}),
         "values": ("", see, {"choices": ["contributions", "weights"]}),
-        "kernel-width": ("W", width, {"type": number_or_lime}),
+        "kernel-width": ("W", reach, {"type": width}),
         "engine": ("", see, {"choices": ["pooled", "local", "lime"]}),
         "discretizer": ("", see, {"choices": ["quartile", "decile", "entropy"]}),
         "conditional": ("", given, {"action": "store_true"}),

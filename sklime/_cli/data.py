@@ -20,12 +20,11 @@ class Dataset:
     """A table with its target, and words on how it was read."""
 
     name: str
-    X: Any  # ndarray, or pandas.DataFrame of float64, datetime64 and categories of strings
+    X: Any  # ndarray, or DataFrame of float64, datetime64 and categories; rows counted from 1
     y: NDArray[Any]
     columns: list[str]
     target: str
     classes: list[str]  # none in a regression
-    numbers: NDArray[np.intp]  # of the rows in the file, from 1
     rows: str
     read: str
     notes: list[str]
@@ -92,7 +91,6 @@ def breast_cancer() -> Dataset:
         columns=data.feature_names.tolist(),
         target="diagnosis",
         classes=sorted(data.target_names.tolist()),
-        numbers=np.arange(1, len(data.data) + 1),
         rows=f"{len(data.data):,} rows",
         read=f"{data.data.shape[1]} numbers",
         notes=[],

@@ -84,7 +84,6 @@ def read(
         columns=X.columns.tolist(),
         target=target,
         classes=classes,
-        numbers=y.index.to_numpy() + 1,
         rows=rows,
         read=summary,
         notes=notes,
@@ -150,7 +149,7 @@ def _read_text(path: Path, notes: list[str]) -> tuple[Any, str]:
 
 def _layout(text: str, separators: str, notes: list[str]) -> tuple[str, str]:
     """The separator that splits most lines alike, and the text from the header on."""
-    lines = list(islice((line for line in StringIO(text, newline=None) if line.strip()), _LOOK))
+    lines = list(islice(filter(str.strip, StringIO(text, newline=None)), _LOOK))
 
     def split(separator: str) -> tuple[float, int, list[list[str]]]:
         plain = [" ".join(line.split()) for line in lines] if separator == " " else lines
@@ -200,7 +199,12 @@ def _read_json(path: Path, notes: list[str]) -> tuple[Any, str]:
     if data and isinstance(data[0], list):
         frame = pd.DataFrame(data, columns=names)
         return (frame if names else _with_header(frame, notes).infer_objects()), "."
-    return pd.json_normalize(data), "."
+    frame, places = pd.json_normalize(data), {name: k for k, name in enumerate(map(str, data[0]))}
+
+    def place(name: str) -> int:  # what is nested would come last
+        return places.get(name, places.get(name.partition(".")[0], len(places)))
+
+    return frame[sorted(frame, key=place)], "."
 
 
 def _read_excel(path: Path, notes: list[str]) -> tuple[Any, str]:
@@ -305,11 +309,11 @@ def _prepare(frame: Any, mark: str, keep: Sequence[str], notes: list[str]) -> tu
         used[name] = values
         kinds[kind] += 1
         if n_odd:
-            notes.append(f"{n_odd} cells of {name} are no {_PLURALS[kind]} and count as missing")
+            notes.append(f"cells of {name} that are no {_PLURALS[kind]} count as missing ({n_odd})")
     parts = [f"{n} {kind if n == 1 else _PLURALS[kind]}" for kind, n in kinds.items()]
     summary = ", ".join(parts) + ("; " if parts and unused else "")
     summary += f"not used: {', '.join(unused)}" if unused else ""
-    return pd.DataFrame(used, index=frame.index).reset_index(drop=True), summary
+    return pd.DataFrame(used, index=frame.index).set_axis(frame.index + 1), summary
 
 
 def _index(name: str, numbers: Any) -> str:

@@ -80,7 +80,7 @@ def _run(args: Namespace) -> None:
             progress("")
             value, shown = "gain" if args.cv else "importance", args.top or SHOWN
             show(*table(ranking, shown, value), "", *aligned(notes), *lines)
-            explanations = _named(wrapper.explanations_, data)
+            explanations = _named(wrapper, data)
             if args.output is not None:
                 write(args.output, ranking, value)
             if args.plot is not None:
@@ -88,7 +88,7 @@ def _run(args: Namespace) -> None:
             if args.report is not None:
                 if args.cv:  # of gains, what the model predicts is shown beside them
                     predicted = clone(wrapper).set_params(scoring=None, cv=None).fit(data.X, data.y)
-                    explanations = _named(predicted.explanations_, data)
+                    explanations = _named(predicted, data)
                 title, settings = f"LIME importances of {data.name}", _settings(args, wrapper, data)
                 words = (title, facts | notes, _texts(caught), lines, settings)
                 page = render(*words, ranking, shown, value, explanations)
@@ -97,15 +97,10 @@ def _run(args: Namespace) -> None:
         sys.stderr.write(f"sklime: warning: {text}\n")
 
 
-def _named(explanations: Explanations, data: Dataset) -> Explanations:
-    """Explanations with the names of the columns and the file's numbers of the rows."""
-    numbers, rows = data.numbers[explanations.sample_indices], explanations.data
-    return replace(
-        explanations,
-        feature_names=np.array(data.columns, dtype=object),
-        sample_indices=numbers,
-        data=rows.set_axis(numbers) if hasattr(rows, "set_axis") else rows,
-    )
+def _named(wrapper: LimeImportanceWrapper, data: Dataset) -> Explanations:
+    """Explanations with the names of the columns, and rows counted from 1 that have no index."""
+    names, explained = np.array(data.columns, dtype=object), wrapper.explanations_
+    return replace(explained, feature_names=names, sample_indices=explained.sample_indices + 1)
 
 
 def _check_paths(args: Namespace) -> None:
@@ -154,7 +149,8 @@ def _facts(data: Dataset, estimator: str) -> dict[str, str]:
 def _explain(args: Namespace, data: Dataset, held_out: HeldOut) -> LimeImportanceWrapper:
     """The model, fitted to all rows and explained; of a score, on the rows that are held out."""
     seed, (n_rows, n_columns) = args.random_state, data.X.shape
-    progress(f"fitting and explaining {args.estimator}: {n_rows:,} rows, {n_columns:,} columns")
+    size = f"{n_rows:,} rows, {n_columns:,} column{'s' * (n_columns > 1)}"
+    progress(f"fitting and explaining {args.estimator}: {size}")
     names = ("kernel_width", "values", "engine", "discretizer")
     chosen = {name: vars(args)[name] for name in names if vars(args)[name] is not None}
     if args.conditional:
@@ -186,41 +182,37 @@ def _meaning(
     notes = {"Importance": f"mean size of {n_rows} rows' LIME {explanations.values}, in {unit}"}
     if not all(line.told for line in ranking):
         notes["?"] = "not told from 0: the interval of the error holds it"
-    scores = explanations.scores[~np.isnan(explanations.scores)]
-    if len(scores):
-        notes["Fit"] = f"the linear explanations have a median R² of {np.median(scores):.2f}"
     return notes
 
 
 def _settings(args: Namespace, wrapper: LimeImportanceWrapper, data: Dataset) -> list[str]:
     """What was done, and what it takes to do it again, in sentences."""
-    explanations, n_rows = wrapper.explanations_, len(data.y)
-    versions = [f"Python {platform.python_version()}", f"sklime {__version__}"]
+    explained, versions = wrapper.explanations_, [f"sklime {__version__}"]
     for package in ("scikit-learn", "skrub", "pandas", "numpy", "scipy", "lime", "matplotlib"):
         with suppress(PackageNotFoundError):
             versions.append(f"{package} {version(package)}")
-    asked = f"{explanations.num_samples:,} rows made of the columns' own values"
-    if explanations.engine != "pooled":
-        asked += ", for each of them"
+    asked = f"{explained.num_samples:,} rows made of the columns' own values"
+    asked += ", for each of them" * (explained.engine != "pooled")
     what = "the row's own value of a column adds to what the model says while other columns vary"
-    if explanations.kernel_width == 0:
-        asked = f"the rows with one cell changed, {explanations.num_samples} times each cell"
+    if explained.kernel_width == 0:
+        asked = f"the rows with one cell changed, {explained.num_samples} times each cell"
         what = "the model says less where the row's own value of a column is drawn anew"
-    model, sure = "the model was", "They say nothing of other data or another model."
+    asker, sure = "the model was", "They say nothing of other data or another model."
     if args.cv:
-        model = f"the model of each of {args.cv} folds was"
+        asker = f"the model of each of {args.cv} folds was"
         sure = "Those of gains are of the choice of rows, too: they hold for rows to come."
     return f"""
-The model is {args.estimator}, fitted to {n_rows:,} rows: {one_line(str(wrapper.estimator[-1]))}.
+The model is {args.estimator}, fitted to {len(data.y):,} rows: \
+{one_line(str(wrapper.estimator[-1]))}.
 
-{len(explanations):,} of the rows are explained. For this {model} asked about \
-{asked}. A {explanations.values[:-1]} is what {what}, and an importance the \
-mean size of it. The neighbourhood has width {explanations.kernel_width:.3g} \
-(engine {explanations.engine}); the random state is {args.random_state}.
+{len(explained):,} of the rows are explained. For this {asker} asked about {asked}. \
+A {explained.values[:-1]} is what {what}, and an importance the mean size of it. \
+The neighbourhood has width {explained.kernel_width:.3g} (engine {explained.engine}); \
+the random state is {args.random_state}.
 
 Intervals are those of the error from asking about so many rows only (95 %). {sure}
 
-Versions: {", ".join(versions)}.""".strip().split("\n\n")
+Versions: Python {platform.python_version()}, {", ".join(versions)}.""".strip().split("\n\n")
 
 
 def _texts(caught: Sequence[warnings.WarningMessage]) -> list[str]:

@@ -35,7 +35,7 @@ ESTIMATORS: dict[str, tuple[Any, Any]] = {
     "random_forest": (RandomForestClassifier(n_jobs=-1), RandomForestRegressor(n_jobs=-1)),
     "linear": (LogisticRegression(max_iter=1000), Ridge()),
     "svm": (SVC(), _scaled(SVR())),
-    "knn": (KNeighborsClassifier(), _scaled(KNeighborsRegressor())),
+    "knn": (KNeighborsClassifier(), KNeighborsRegressor()),
     "mlp": (MLPClassifier(max_iter=1000), _scaled(MLPRegressor(max_iter=1000))),
 }
 
