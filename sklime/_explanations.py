@@ -135,10 +135,10 @@ class Explanations(Rows):
         -------
         estimate : Estimate
             A named tuple with values, sem and dof, each an ndarray of shape (n_features,),
-            signed, whether the values keep their signs, noise, the part of sem that more samples
-            make smaller, and hidden, that of pairs too weak to be found; its method confint(level)
-            returns intervals, (n_features, 2), by Student's t. They cover what unlimited samples
-            and all rows of the table would give, not the truth about the data.
+            signed, whether the values keep their signs, noise and hidden, the parts of sem by the
+            neighbourhood and by pairs too weak to be found; its method confint(level) returns
+            intervals, (n_features, 2), by Student's t. They cover what unlimited samples and all
+            rows of the table would give, not the truth about the data.
         """
         return self._estimate(aggregation, labels, bias_correction).unknown(self.unmeasured)
 
@@ -425,5 +425,5 @@ class Explanations(Rows):
         estimate = self._estimate(aggregation, labels)
         spread = np.ptp(estimate.values)
         size = np.ones_like(estimate.values)
-        noise = estimate.noise if hidden else estimate.found_noise
+        noise = np.hypot(estimate.noise, estimate.hidden if hidden else 0.0)
         return size * (noise / spread if spread > 0 else np.inf)

@@ -9,9 +9,10 @@ from typing import Any
 import narwhals.stable.v2 as nw
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import false_discovery_control
 
 from ._explanations import Explanations
-from ._statistics.estimates import Estimate, confidences
+from ._statistics.estimates import Estimate
 from ._views.exports import dataframe_library
 from ._views.html import ranking
 
@@ -94,7 +95,7 @@ class Importances:
     @property
     def confidences(self) -> Floats:
         """1 less the p-values adjusted by Benjamini and Hochberg, (n_features,)."""
-        return self._of_score(confidences(self.estimate.pvalues()))
+        return self._of_score(1 - false_discovery_control(self.estimate.pvalues()))
 
     def _of_score(self, values: Floats) -> Floats:
         if not self.scored:

@@ -17,20 +17,12 @@ Aggregation = Callable[..., Array]
 
 
 def mean_abs(weights: Array, sample_weight: ArrayLike | None = None) -> Array:
-    r"""Return :math:`\frac{1}{n} \sum_i |W_{ij}|`, as the bars of SHAP.
-
-    The accepted answer to "global importance from LIME" (stats.stackexchange.com, question
-    317231).
-    """
+    r"""Return :math:`\frac{1}{n} \sum_i |W_{ij}|`, as the bars of SHAP."""
     return _row_mean(np.abs(weights), sample_weight)
 
 
 def rms(weights: Array, sample_weight: ArrayLike | None = None) -> Array:
-    r"""Return :math:`\sqrt{\frac{1}{n} \sum_i W_{ij}^2}`.
-
-    With a flat kernel its square is proportional to the first-order Sobol index of the binned
-    column (Sobol, 2001, "Global sensitivity indices for nonlinear mathematical models").
-    """
+    r"""Return :math:`\sqrt{\frac{1}{n} \sum_i W_{ij}^2}`, as Sobol's index of the first order."""
     return np.sqrt(_row_mean(np.square(weights), sample_weight))
 
 
@@ -62,10 +54,7 @@ def total(weights: Array, sample_weight: ArrayLike | None = None) -> Array:
 
 
 def splime(weights: Array, sample_weight: ArrayLike | None = None) -> Array:
-    r"""Return :math:`\sqrt{\sum_i |W_{ij}|}`, the importance behind submodular pick.
-
-    Ribeiro, Singh & Guestrin (2016), "Why should I trust you?", section 4.
-    """
+    r"""Return :math:`\sqrt{\sum_i |W_{ij}|}`, the importance behind lime's submodular pick."""
     return np.sqrt(row_sum(np.abs(weights), sample_weight))
 
 

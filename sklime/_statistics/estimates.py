@@ -12,7 +12,6 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import gammaln
-from scipy.stats import false_discovery_control
 from scipy.stats import t as student_t
 
 from .aggregations import (
@@ -27,6 +26,7 @@ from .aggregations import (
 )
 
 BIAS_CORRECTED = ("mean_abs", "rms")
+HIDDEN_DOF = 3  # of the error by interactions that were not found
 N_GROUPS = 20  # of rows left out one at a time, where an aggregation is no mean over rows
 
 # Weights of a replicate that are worked on together, to save memory. The same on every machine, as
@@ -51,8 +51,8 @@ _MEANS: dict[str | None, tuple[Callable[[Array], Array], Callable[[Array, float]
 class Estimate(NamedTuple):
     """Importances with their standard errors, the degrees of freedom of those, and their kind.
 
-    And the part of the standard errors that more samples make smaller: the noise; and of this, the
-    part of interactions that were not found.
+    `noise` and `hidden` are the parts of the errors that more samples make smaller: that of the
+    neighbourhood, and that of interactions that were not found.
     """
 
     values: Array
@@ -73,26 +73,15 @@ class Estimate(NamedTuple):
         lower, upper = self.values - half, self.values + half
         return np.column_stack([lower if self.signed else np.maximum(lower, 0), upper])
 
-    def less_known(self, errors: Array, dof: float = 3) -> Estimate:
+    def less_known(self, errors: Array) -> Estimate:
         """The same with an error on top, of few degrees of freedom, by what was not found."""
-        sem = np.hypot(self.sem, errors)
-        other = np.square(divide(errors, sem))
-        inverse = (1 - other) ** 2 / self.dof + other**2 / dof
-        dofs = np.divide(1, inverse, out=np.full_like(sem, np.inf), where=inverse > 0)
-        noise = np.hypot(self.noise, errors)
-        return self._replace(sem=sem, dof=dofs, noise=noise, hidden=errors)
+        sem, dof = standard_error([(self.sem**2, self.dof), (errors**2, HIDDEN_DOF)])
+        return self._replace(sem=sem, dof=dof, hidden=errors)
 
     def unknown(self, columns: NDArray[np.bool_]) -> Estimate:
         """The same with infinite errors for columns of which nothing is known."""
         sem, dof = np.where(columns, np.inf, self.sem), np.where(columns, 1.0, self.dof)
         return self._replace(sem=sem, dof=dof)
-
-    @property
-    def found_noise(self) -> Array:
-        """The noise without what was not found."""
-        noise = np.asarray(self.noise)
-        share = divide(self.hidden * np.ones_like(noise), noise)
-        return noise * np.sqrt(np.maximum(1 - share**2, 0))
 
     def told(self) -> NDArray[np.bool_]:
         """Whether the 95 % interval leaves out 0."""
@@ -104,11 +93,6 @@ class Estimate(NamedTuple):
         known = self.sem > 0
         t = np.divide(self.values, self.sem, out=np.zeros_like(self.values), where=known)
         return np.where(known, student_t.sf(t, self.dof), 1.0)
-
-
-def confidences(pvalues: Array) -> Array:
-    """1 less the p-values adjusted for the number of columns, by Benjamini and Hochberg."""
-    return 1 - false_discovery_control(pvalues)
 
 
 class Values:
@@ -268,6 +252,10 @@ def estimate_importances(
     default; `bias_correction` takes the noise out of "mean_abs" and "rms", which are then at least
     0; `population` is the weight of the rows that the explained ones were drawn from, unlimited by
     default. "homogeneity" needs `row_classes`, "frequency" takes `num_features`.
+
+    The error of the pool is the jackknife over replicates. That of the choice of rows is the
+    variance of a mean over them (by the delta method, of a function of it), or else the jackknife
+    over groups of rows; it is smaller by ``1 - n / N`` where N rows are all there are.
     """
     name = aggregation if isinstance(aggregation, str) else None
     function = resolve(aggregation, row_classes=row_classes, num_features=num_features)
@@ -304,18 +292,17 @@ def mean_estimate(parts: list[Estimate]) -> Estimate:
     """Mean of independent estimates."""
     values = np.mean([part.values for part in parts], axis=0)
     errors = [((part.sem / len(parts)) ** 2, part.dof) for part in parts]
-    noise = np.sqrt(sum(np.square(part.noise) for part in parts)) / len(parts)
-    return Estimate(values, *standard_error(errors), parts[0].signed, noise)
+    noise, hidden = (
+        np.sqrt(sum(np.square(part) for part in each)) / len(parts)
+        for each in ([part.noise for part in parts], [part.hidden for part in parts])
+    )
+    return Estimate(values, *standard_error(errors), parts[0].signed, noise, hidden)
 
 
 def standard_error(errors: Sequence[tuple[Array | float, Array | float]]) -> tuple[Array, Array]:
-    """Standard error of an estimate and its degrees of freedom, from independent parts.
+    """Standard error and degrees of freedom, from variances and theirs of independent parts.
 
-    Each part is a variance and its degrees of freedom. That of the pool is the jackknife over
-    replicates; 0 with a single one, which does not tell it. That of the rows explained is the
-    variance of a mean over them (by the delta method, of a function of it), or else the jackknife
-    over groups of rows; it is smaller by ``1 - n / N`` where N rows are all there are. Degrees of
-    freedom add by the formula of Welch and Satterthwaite.
+    Degrees of freedom add by the formula of Welch and Satterthwaite.
     """
     variance = np.asarray(sum(part for part, _ in errors))
     scale = np.where(variance > 0, variance, 1)  # relative to it, no square is too small
