@@ -40,14 +40,7 @@ N_SEEDS = {"predictions": 3, "loss, lime's width": 3, "SAGE": 3, "Boruta": 3, "k
 N_SEEDS |= {"hidimstat CFI": 5, "mean SHAP": 3}
 N_LARGE = 5  # tables of many rows or columns
 N_RANKINGS = 3
-FOR_RANKINGS = (
-    "predictions",
-    "predictions, 0",
-    "loss",
-    "loss, 0.3",
-    "loss, 0",
-    "loss, 0, conditional",
-)
+FOR_RANKINGS = ("predictions", "predictions, 0", "loss", "loss, 0", "loss, 0, conditional")
 FOR_RANKINGS += ("permutation importance", "mean SHAP")
 
 

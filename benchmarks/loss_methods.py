@@ -28,11 +28,9 @@ Found = dict[str, Any]
 
 SETTINGS: dict[str, dict[str, Any]] = {
     "predictions": {"kernel_width": 0.4},
-    "loss": {"scoring": "auto", "kernel_width": 0.4},
-    "loss, 0.3": {"scoring": "auto"},
-    "loss, 0.3, a tenth of the rows": {"scoring": "auto", "num_samples": "tenth"},
+    "loss": {"scoring": "auto"},
     "loss, lime's width": {"scoring": "auto", "kernel_width": "lime"},
-    "loss, a tenth of the rows": {"scoring": "auto", "kernel_width": 0.4, "num_samples": "tenth"},
+    "loss, a tenth of the rows": {"scoring": "auto", "num_samples": "tenth"},
     "predictions, 0": {"kernel_width": 0, "engine": "local"},
     "loss, 0": {"scoring": "auto", "kernel_width": 0, "engine": "local"},
     "loss, 0, conditional": {
