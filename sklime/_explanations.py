@@ -220,7 +220,8 @@ class Explanations(Rows):
             (self.replicates[:, :, mask] * outside[:, mask, None]).sum(axis=2)
             for mask in group_masks(Table(self.data), feature_groups).values()
         ]
-        grouped = replace(self, replicates=np.stack(sums, axis=2), values="weights")
+        # Readers know of columns, not of groups.
+        grouped = replace(self, replicates=np.stack(sums, axis=2), values="weights", readers=())
         estimate = grouped._estimate(aggregation, labels)
         return dict(zip(feature_groups, estimate.values.tolist(), strict=True))
 
