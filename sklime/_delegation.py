@@ -1,7 +1,5 @@
 """What the wrapper hands on to its inner estimator: answers, metadata and tags."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from copy import deepcopy
 from functools import wraps

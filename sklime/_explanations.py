@@ -1,7 +1,5 @@
 """The explanations of many rows, and what can be read off them."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import cached_property

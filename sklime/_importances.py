@@ -1,10 +1,8 @@
 """Importances of a model's columns, with what is known of them."""
 
-from __future__ import annotations
-
 from copy import copy
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import narwhals.stable.v2 as nw
 import numpy as np
@@ -66,7 +64,7 @@ class Importances:
     name: str
     scored: bool = False
 
-    def _without_rows(self) -> Importances:
+    def _without_rows(self) -> Self:
         """The same without anything of single rows."""
         lean = copy(self)
         del lean.importances, lean.explanations

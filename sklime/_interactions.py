@@ -1,7 +1,5 @@
 """What columns do together: strengths of pairs, their tables, shares of the variance."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property

@@ -1,7 +1,5 @@
 """The weights of many rows, and which of them are meant."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -25,14 +23,7 @@ Floats = NDArray[np.float64]
 _ALONE = np.ones(1)  # what the only output counts
 
 # What there is of each row; None where it is not known or not asked for.
-_OF_ROWS = (
-    "known_fits",
-    "predictions",
-    "sample_indices",
-    "sample_weight",
-    "codes",
-    "coefficients",
-)
+_OF_ROWS = ("known_fits", "predictions", "sample_indices", "sample_weight", "codes", "coefficients")
 
 
 @dataclass(eq=False, repr=False, kw_only=True)

@@ -1,27 +1,18 @@
 """The meta-estimator: scikit-learn's conventions around :func:`lime_importance`. No maths."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.sparse import issparse
 from sklearn.base import BaseEstimator, MetaEstimatorMixin, clone, is_classifier
 from sklearn.model_selection import check_cv
-from sklearn.utils import (
-    _safe_indexing,
-    check_random_state,
-    metadata_routing,
-)
+from sklearn.utils import _safe_indexing, check_random_state, metadata_routing
 from sklearn.utils._param_validation import HasMethods
-from sklearn.utils.validation import (
-    _check_method_params,
-    check_is_fitted,
-)
+from sklearn.utils.validation import _check_method_params, check_is_fitted
 
 from ._delegation import Delegates, validated_fit
 from ._engines import over_workers
@@ -34,6 +25,14 @@ from ._neighborhood.rows import check_table, feature_names, has_weight, row_weig
 from ._statistics.estimates import mean_estimate
 from ._tables.table import Table
 from .exceptions import warn
+
+
+class _Fold(NamedTuple):
+    """One fitted estimator with its explanations."""
+
+    estimator: Any
+    explainer: Explainer
+    explanations: Explanations
 
 
 @with_parameters
@@ -169,7 +168,7 @@ class LimeImportanceWrapper(Delegates, MetaEstimatorMixin, BaseEstimator):
     @validated_fit
     def fit(
         self, X: Any, y: Any = None, sample_weight: ArrayLike | None = None, **fit_params: Any
-    ) -> LimeImportanceWrapper:
+    ) -> Self:
         """Fit the estimator, explain its rows and aggregate.
 
         Parameters
@@ -318,20 +317,10 @@ class LimeImportanceWrapper(Delegates, MetaEstimatorMixin, BaseEstimator):
             what = "the response does not change with any column"
             if self.scoring is not None:
                 what = "no column helps the score"
-            warn(
-                f"All importances are 0: {what}. SelectFromModel keeps every column then.",
-            )
+            warn(f"All importances are 0: {what}. SelectFromModel keeps every column then.")
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "feature_importances_")
-
-
-class _Fold(NamedTuple):
-    """One fitted estimator with its explanations."""
-
-    estimator: Any
-    explainer: Explainer
-    explanations: Explanations
 
 
 def _fit_and_explain(

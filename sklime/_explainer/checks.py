@@ -1,7 +1,5 @@
 """What can be told to be wrong before the inner estimator is fitted."""
 
-from __future__ import annotations
-
 import warnings
 from numbers import Number
 from typing import Any

@@ -1,7 +1,5 @@
 """From a fitted model and a table to explanations of its rows."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial

@@ -1,7 +1,5 @@
 """Warnings of what explanations do not show, and of what would."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

@@ -1,7 +1,5 @@
 """The score of each row as outputs of the model: columns can be asked what they add to it."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial

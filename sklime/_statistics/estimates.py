@@ -4,10 +4,8 @@ Weights come in independent replicates, (n_replicates, n_explained, n_features, 
 spread is the noise of the neighbourhood, and products of two of them are free of it.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -73,12 +71,12 @@ class Estimate(NamedTuple):
         lower, upper = self.values - half, self.values + half
         return np.column_stack([lower if self.signed else np.maximum(lower, 0), upper])
 
-    def less_known(self, errors: Array) -> Estimate:
+    def less_known(self, errors: Array) -> Self:
         """The same with an error on top, of few degrees of freedom, by what was not found."""
         sem, dof = standard_error([(self.sem**2, self.dof), (errors**2, HIDDEN_DOF)])
         return self._replace(sem=sem, dof=dof, hidden=errors)
 
-    def unknown(self, columns: NDArray[np.bool_]) -> Estimate:
+    def unknown(self, columns: NDArray[np.bool_]) -> Self:
         """The same with infinite errors for columns of which nothing is known."""
         sem, dof = np.where(columns, np.inf, self.sem), np.where(columns, 1.0, self.dof)
         return self._replace(sem=sem, dof=dof)

@@ -1,7 +1,5 @@
 """Explanations as tables and as objects of shap and lime."""
 
-from __future__ import annotations
-
 from importlib import import_module
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Results as small tables of HTML, for notebooks and pages, bright or dark."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any

@@ -1,7 +1,5 @@
 """What each plot shows: from explanations to the arrays that are drawn, and their texts."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Plots on one axis, from arrays alone."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
