@@ -79,23 +79,14 @@ def bars(
     faces = np.where(np.zeros(len(values), bool) if faint is None else faint, "none", colors)
     errors = None
     if intervals is not None and np.isfinite(intervals).all():
-        errors = np.abs(
-            intervals.T - values
-        ).tolist()  # matplotlib 3.10 takes an array (2, 1) amiss
-    drawn = ax.barh(
-        range(len(values)),
-        values,
-        left=starts,
-        height=0.7,
-        color=faces.tolist(),
-        edgecolor=colors.tolist(),
-        xerr=errors,
-        error_kw={"ecolor": text_color(), "capsize": 2.5},
-    )
+        # A list, as matplotlib 3.10 takes an array (2, 1) amiss.
+        errors = np.abs(intervals.T - values).tolist()
+    style = {"height": 0.7, "color": faces.tolist(), "edgecolor": colors.tolist()}
+    whiskers = {"xerr": errors, "error_kw": {"ecolor": text_color(), "capsize": 2.5}}
+    drawn = ax.barh(range(len(values)), values, left=starts, **style, **whiskers)
     ax.bar_label(drawn, texts(values, signed), padding=4, fontsize="small")
     ax.use_sticky_edges = not signed  # else a waterfall's first bar touches the edge
-    ends = np.append(values + starts, starts)
-    number_axis(ax, ends, len(values))
+    number_axis(ax, np.append(values + starts, starts), len(values))
     make_room(ax)
 
 
@@ -112,14 +103,8 @@ def beeswarm(ax: Any, x: Floats, shade: Floats, names: Mapping[int, NDArray[Any]
             order[:, j] = np.unique(names[j], return_inverse=True)[1]
         room = 0.2 * (j in names)
         y[:, j] = j - room / 2 - _heights(x[:, j], order[:, j], x, _STACK - room)
-    ax.scatter(
-        x.ravel(),
-        y.ravel(),
-        s=12,
-        c=colors.reshape(-1, 4),
-        linewidths=0,
-        rasterized=x.size > _MANY,
-    )
+    style = {"s": 12, "linewidths": 0, "rasterized": x.size > _MANY}
+    ax.scatter(x.ravel(), y.ravel(), c=colors.reshape(-1, 4), **style)
     for j, levels in names.items():
         _name_levels(ax, j, x[:, j], levels, np.ptp(x))
     ax.grid(axis="y", alpha=0.3, linewidth=0.5)
@@ -197,14 +182,8 @@ def heatmap(
     """Cells of numbers, (n_lines, n_names), with white or a dark blue at 0; faint ones in ()."""
     signed = bool((table < 0).any())
     largest = np.abs(table).max() or 1
-    image = ax.imshow(
-        table,
-        cmap="PuOr" if signed else "cividis",
-        vmin=-largest if signed else 0,
-        vmax=largest,
-        aspect="auto",
-        interpolation="nearest",
-    )
+    scale = {"cmap": "PuOr", "vmin": -largest} if signed else {"cmap": "cividis", "vmin": 0}
+    image = ax.imshow(table, **scale, vmax=largest, aspect="auto", interpolation="nearest")
     labels = [short(name, 18) for name in names]
     some = slice(None, None, 1 + len(labels) // 40)
     ax.set_xticks(range(len(labels))[some], labels[some], parse_math=False)
@@ -214,16 +193,10 @@ def heatmap(
     colors = image.to_rgba(table)
     numbers = np.reshape(texts(table.ravel(), signed), table.shape)
     for (i, k), number in np.ndenumerate(numbers if len(labels) <= MOST_NUMBERS else numbers[:0]):
-        quiet = faint is not None and faint[i, k]
-        ax.text(
-            k,
-            i,
-            f"({number})" if quiet else number,
-            ha="center",
-            va="center",
-            color=_readable(colors[i, k]),
-            fontsize="small" if len(labels) > 5 else None,
-        )
+        text = f"({number})" if faint is not None and faint[i, k] else number
+        size = "small" if len(labels) > 5 else None
+        color = _readable(colors[i, k])
+        ax.text(k, i, text, ha="center", va="center", color=color, fontsize=size)
     ax.spines[:].set_visible(False)
     if label:
         _color_bar(ax, image, label)
