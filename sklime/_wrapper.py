@@ -51,7 +51,9 @@ class LimeImportanceWrapper(Delegates, MetaEstimatorMixin, BaseEstimator):
         :class:`sklearn.frozen.FrozenEstimator`.
     cv : int, cross-validation generator or iterable, default=None
         None explains training rows. Else the models of the folds are explained on the rows that
-        they have not seen, and `estimator_` is fitted to all rows.
+        they have not seen, and `estimator_` is fitted to all rows. An int makes folds that
+        are not shuffled, and mislead where the table is sorted: pass ``KFold(5, shuffle=True)``
+        there, or ``StratifiedKFold(5, shuffle=True)`` for a classifier.
     Parameters of :func:`lime_importance`, from `scoring` on.
     keep_explanations : bool, default=True
         False keeps importances, errors and names only: nothing of the table but what the inner

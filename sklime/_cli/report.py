@@ -33,21 +33,29 @@ _PAGE = """<!DOCTYPE html>
 <style>
 :root {{color-scheme: light dark}}
 body {{font: 15px/1.5 system-ui, sans-serif; max-width: 760px; margin: 2rem auto; padding: 0 1rem;
-  background: Canvas; color: CanvasText}}
-h1 {{font-size: 1.5rem; overflow-wrap: anywhere}}
+  background: Canvas; color: CanvasText; overflow-wrap: anywhere}}
+h1 {{font-size: 1.5rem}}
 h2 {{font-size: 1.1rem; margin: 2rem 0 .5rem}}
 table {{border-collapse: collapse; width: 100%}}
-th, td {{padding: 2px 12px 2px 0; text-align: left; overflow-wrap: anywhere}}
+th, td {{padding: 2px 12px 2px 0; text-align: left}}
 thead th {{border-bottom: 1px solid; white-space: nowrap}}
 .facts th {{font-weight: normal; width: 7rem; opacity: .75; vertical-align: top}}
 .number {{text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums}}
+th:nth-child(3), th:nth-child(4) {{text-align: right}}
 .track {{width: 30%}}
 .bar {{background: #0072B2; height: 12px; min-width: 1px}}
 .unsure {{opacity: .65; font-style: italic}}
 .unsure .bar {{background: none; border: 1px solid; box-sizing: border-box; min-width: 3px}}
-.warning {{border-left: 4px solid #D55E00; padding-left: .7rem; overflow-wrap: anywhere}}
-pre {{white-space: pre-wrap; overflow-wrap: anywhere}}
-svg {{max-width: 100%; height: auto; display: block; margin: .7rem 0}}
+.warning {{border-left: 4px solid #D55E00; padding-left: .7rem}}
+pre {{white-space: pre-wrap}}
+.plot {{overflow-x: auto}}
+svg {{min-width: 500px; max-width: 100%; height: auto; display: block; margin: .7rem 0}}
+@media (max-width: 500px) {{
+  table {{font-size: 12px}}
+  th, td {{padding-right: 7px}}
+  .facts th {{width: 5rem}}
+  .track {{width: 20%; min-width: 2.5rem}}
+}}
 </style>
 </head>
 <body>
@@ -144,7 +152,8 @@ def _svg(explanations: Explanations, options: Mapping[str, Any]) -> str:
     image = StringIO()
     with rc_context(style):
         draw(image, explanations, options, format="svg", transparent=True)
-    return "<svg" + image.getvalue().partition("<svg")[2].replace(_INK, "currentColor")
+    svg = image.getvalue().partition("<svg")[2].replace(_INK, "currentColor")
+    return f'<div class="plot"><svg{svg}</div>'
 
 
 def draw(file: Any, explanations: Explanations, options: Mapping[str, Any], **saved: Any) -> None:
