@@ -78,11 +78,6 @@ _DOC = """{}
         -------
         {}
             {}
-
-        Raises
-        ------
-        sklearn.exceptions.NotFittedError
-            If `fit` was not called.
         """
 
 
@@ -174,11 +169,6 @@ class Delegates:
         -------
         score : float
             Accuracy of a classifier, R^2 of a regressor, or what else the inner estimator has.
-
-        Raises
-        ------
-        sklearn.exceptions.NotFittedError
-            If `fit` was not called.
         """
         method, params = self._ask("score", params)
         return method(X, y, **params)

@@ -70,12 +70,6 @@ def importance_stability(
         k : int
             Number of columns that a run selects.
 
-    Raises
-    ------
-    ValueError
-        If `importances` has fewer than two runs or two columns, or values that are not finite, or
-        if `k` is out of range.
-
     Notes
     -----
     With M runs, d columns, :math:`z_{if} = 1` if run i selects column f, and :math:`\hat p_f`

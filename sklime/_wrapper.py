@@ -171,7 +171,7 @@ class LimeImportanceWrapper(Delegates, MetaEstimatorMixin, BaseEstimator):
     def fit(
         self, X: Any, y: Any = None, sample_weight: ArrayLike | None = None, **fit_params: Any
     ) -> Self:
-        """Fit the estimator, explain its rows and aggregate.
+        """Fit the estimator, explain its rows and aggregate; an error leaves a previous fit.
 
         Parameters
         ----------
@@ -189,12 +189,6 @@ class LimeImportanceWrapper(Delegates, MetaEstimatorMixin, BaseEstimator):
         -------
         self : LimeImportanceWrapper
             The fitted wrapper.
-
-        Raises
-        ------
-        ValueError
-            If the inner estimator cannot be fitted to the data, or a parameter is not what it
-            must be. A previous fit then stays as it was.
         """
         # What is wrong with parameters or data shows before anything is fitted.
         check_fit(self, X, y, sample_weight)
@@ -228,7 +222,7 @@ class LimeImportanceWrapper(Delegates, MetaEstimatorMixin, BaseEstimator):
     def explain(
         self, X: Any, y: Any = None, *, kernel_width: float | str | None = None
     ) -> Explanations:
-        """Explain any rows by what the model was asked in `fit`.
+        """Explain any rows by what the model was asked in `fit`, if `keep_explanations` is True.
 
         Parameters
         ----------
@@ -244,13 +238,6 @@ class LimeImportanceWrapper(Delegates, MetaEstimatorMixin, BaseEstimator):
         explanations : Explanations
             Of every row; with `cv`, the mean of the folds' models. The model is asked for these
             rows' own predictions only, and by the engines "local" and "lime" for their neighbours.
-
-        Raises
-        ------
-        ValueError
-            If the table has other columns than in `fit`, or `y` is missing.
-        AttributeError
-            If `keep_explanations` is False.
         """
         check_is_fitted(self)
         if not hasattr(self, "_explainers"):

@@ -52,7 +52,7 @@ def check_fit(wrapper: Any, X: Any, y: Any, sample_weight: Any) -> None:
     if wrapper.scoring is not None and wrapper.cv is None:
         warn(
             "Rows that the model was fitted to make useless columns look useful to a score: "
-            "pass cv.",
+            "pass cv."
         )
 
 

@@ -40,8 +40,7 @@ from .checks import check_parameters
 # neighbourhood of its own would hardly leave the row's own bins there.
 NARROW = {"pooled": 0.3, "local": 0.4}
 
-# Rows whose weights are worked on together, so that what is made of them is small.
-_ROWS = 256
+_ROWS = 256  # whose weights are worked on together, so that what is made of them is small
 
 
 @dataclass(frozen=True)

@@ -9,26 +9,16 @@ from .._anova.effects import variance_split
 from .._engines import OneColumn
 from .._engines.samples import HIGHER_ORDERS
 from .._explanations import Explanations
-from .._neighborhood.bins import Bins
 from .._neighborhood.kernel import decay, hold
 from .._statistics.estimates import Estimate
 from ..exceptions import HigherOrderWarning, LowFidelityWarning, NoisyImportanceWarning, warn
 from .explainer import NARROW
 
-# Less than this share of the variance in main effects, and importances of main effects mislead.
-LOW_FIDELITY = 0.25
-
-# More than this inside bins, and so is what the pool shows.
-INSIDE_BINS = 0.5
-
-# The largest errors of useless columns over the range of the importances, worth a warning.
-NOISY = 0.22
-
-# A kernel that holds other columns with less than this chance shows main effects only.
-_WIDE = 0.25
-
-# With fewer samples shares and errors are mostly noise.
-ENOUGH_SAMPLES = 1024
+LOW_FIDELITY = 0.25  # of the variance in main effects: with less, their importances mislead
+INSIDE_BINS = 0.5  # of the variance: with more, what the pool shows misleads
+NOISY = 0.22  # of the range of the importances: larger errors of useless columns are warned of
+ENOUGH_SAMPLES = 1024  # with fewer, shares and errors are mostly noise
+_WIDE = 0.25  # a kernel that holds other columns with less chance shows main effects only
 
 
 def warn_of_limits(
@@ -82,7 +72,9 @@ def _warn_of_shares(explanations: Explanations) -> None:
             )
     else:
         main_share = _mean([] if explanations.known_fits is None else explanations.known_fits[:, 2])
-    if _holds(bins, explanations.kernel_width) < _WIDE and main_share < LOW_FIDELITY:
+    p = bins.probabilities
+    holds = p @ hold(p, explanations.kernel_width) / bins.n_features
+    if holds < _WIDE and main_share < LOW_FIDELITY:
         warn(
             f"The bins of single columns explain {max(main_share, 0):.0%} of the response's "
             "variance. The rest is interactions, which so wide a kernel does not see, or changes "
@@ -126,12 +118,6 @@ def _warn_of_noise(
             f"more samples than num_samples={explanations.num_samples}, or fewer columns.",
             NoisyImportanceWarning,
         )
-
-
-def _holds(bins: Bins, kernel_width: float) -> float:
-    """Chance that the kernel holds a column in the row's own bin, beyond the bin's frequency."""
-    p = bins.probabilities
-    return float(p @ hold(p, kernel_width) / bins.n_features)
 
 
 def _mean(shares: ArrayLike) -> float:

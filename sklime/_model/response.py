@@ -132,7 +132,7 @@ def choose_response(
     if method == "predict_proba" and not np.allclose(sums, len(targets), rtol=0, atol=1e-3):
         warn(
             f"The y_prob values do not sum to one: {type(estimator).__name__}.predict_proba is "
-            "explained as it is. Make sure to pass probabilities.",
+            "explained as it is. Make sure to pass probabilities."
         )
     return response, predictions
 
