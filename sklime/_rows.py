@@ -8,7 +8,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from ._anova.effects import Effects
+from ._anova.effects import Effects, hidden_variance
 from ._anova.terms import inverse
 from ._interactions import column_number
 from ._neighborhood.bins import Bins
@@ -276,6 +276,8 @@ class Rows(Exports):
     def _hidden(self, labels: Any, rms: bool) -> Floats:
         """Standard errors as weak pairs were not found, (n_features,)."""
         squares = np.zeros(len(self.feature_names))
+        if not any(hidden_variance(effects).any() for effects in self.effects):
+            return squares
         outside, power = self._outside(), 1 + rms
         weights = self.values == "weights"
         gain = inverse(outside**power) if weights else np.ones_like(outside)

@@ -84,11 +84,16 @@ def _contrasts_of_bins(effects: Effects, kernel_width: float) -> tuple[list[Floa
 
     A level unseen in training, the last of each column, has none.
     """
-    columns = zip(*map(effects.by_column, (effects.probabilities, effects.groups)), strict=True)
     bases, held = [], []
-    for margin, groups in columns:
-        basis = contrasts(merged_margin(margin, groups))[0][:, groups].T
-        bases.append(np.pad(basis.astype(np.float64), ((0, 1), (0, 0))))
+    known: dict[tuple[bytes, bytes], Floats] = {}  # most columns of numbers have the same bins
+    for margin, groups in zip(
+        *map(effects.by_column, (effects.probabilities, effects.groups)), strict=True
+    ):
+        key = margin.tobytes(), groups.tobytes()
+        if key not in known:
+            basis = contrasts(merged_margin(margin, groups))[0][:, groups].T
+            known[key] = np.pad(basis.astype(np.float64), ((0, 1), (0, 0)))
+        bases.append(known[key])
         held.append(np.append(hold(margin, kernel_width), 0.0))
     return bases, held
 
