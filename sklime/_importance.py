@@ -149,9 +149,9 @@ def lime_importance(
     num_samples : "auto" or int, default="auto"
         Rows that the model predicts: in all for the engine "pooled", for each explained row for
         "local" (1024) and "lime" (5000), and for each of its cells at ``kernel_width=0`` (4).
-        "auto" lets a pool follow the table: 8192 rows, or more (up to 2^17) until the largest
-        standard error is at most 0.05 of the range of the importances, for columns of many levels,
-        and while weak pairs may hide; but never more than
+        "auto" lets a pool follow the table: 8192 rows, or more (up to 2^17) until the root mean
+        square of the standard errors is at most 0.025 of the range of the importances, for columns
+        of many levels, and while weak pairs may hide; but never more than
         ``permutation_importance(n_repeats=5)`` would ask, nor more than 2^22 answers over all
         outputs. Best at a power of two.
     kernel_width : float, "auto" or "lime", default="auto"

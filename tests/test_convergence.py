@@ -131,6 +131,21 @@ def test_without_tol_the_number_is_what_was_asked_for(model, X):
     assert 1016 <= n_rows <= 1024
 
 
+@pytest.mark.filterwarnings("ignore::sklime.exceptions.LowFidelityWarning")
+def test_a_pool_grows_until_errors_are_small_beside_the_range():
+    X = np.random.default_rng(0).normal(size=(500, 20))
+
+    # What varies inside bins is noise to them.
+    def rough(X):
+        return X @ np.arange(20.0) / 20 + 3 * np.sin(1e3 * X.sum(axis=1))
+
+    found = explain(rough, X).explanations
+    assert np.sqrt(np.square(found._relative_errors()).mean()) <= 0.025
+    assert found.num_samples > 8192
+    fewer = explain(rough, X, num_samples=found.num_samples // 2)
+    assert np.sqrt(np.square(fewer.explanations._relative_errors()).mean()) > 0.025
+
+
 @pytest.mark.parametrize(("num_samples", "most", "reached"), [(128, 1000, 512), (512, 100, 512)])
 def test_what_is_reached_is_told_where_it_is_not_enough(
     model, X, num_samples, most, reached, monkeypatch

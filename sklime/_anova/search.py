@@ -21,7 +21,8 @@ _ROWS = 4096
 _BITS = 6
 _WIDE_BITS = 20  # of factors in a float64
 _CUT = 5.0
-_STRIP = 96  # rows of a product of which only one half is read
+_STRIP = 192  # rows of a product of which only one half is read
+_MOST_BYTES = 2**26  # of intermediate arrays; larger ones leave the processor's caches
 
 LEAST_SIGNAL = 0.25  # share of a table's variance that must be signal for it to be kept
 _EVEN = 0.05  # the spread of noise over rows that makes no difference
@@ -55,7 +56,7 @@ class Search:
     def __init__(
         self, codes: Sequence[Codes], designs: Sequence[Floats], working_memory: int
     ) -> None:
-        self.codes, self.working_memory = codes, working_memory
+        self.codes, self.working_memory = codes, min(working_memory, _MOST_BYTES)
         self.ranks = np.array([np.count_nonzero(design) - 1 for design in designs])
         # Most columns of numbers have the same bins.
         distinct = {design.tobytes(): design for design in designs}

@@ -10,13 +10,16 @@ from numpy.typing import NDArray
 
 from .._neighborhood.bins import Bins, CategoricalColumn
 
+Floats = NDArray[np.float64]
+
 # Fewer samples do not know their own error, so that `tol` starts here; and where growing ends.
 LEAST_GROWING = 128
 MOST_SAMPLES = 2**17
 
-# By itself a pool grows while the largest standard error is more than this share of the range of
-# the importances, or while pairs could be hidden in what seems to be of higher order.
-AUTO_TOL = 0.05
+# By itself a pool grows while the root mean square of the standard errors is more than this share
+# of the range of the importances, or while pairs could be hidden in what seems to be of higher
+# order. The largest of many standard errors, which four replicates tell, is large by chance.
+AUTO_TOL = 0.025
 HIGHER_ORDERS = 0.25
 MOST_FOR_PAIRS = 2**15
 
@@ -89,19 +92,21 @@ class Samples:
         levels = [len(c.levels) for c in columns if isinstance(c, CategoricalColumn) and c.others]
         return min(max([n_samples, *(_power(LEVEL_ROWS * n) for n in levels)]), self.most)
 
-    def wanted(self, n_samples: int, error: float, higher: Sequence[NDArray[np.float64]]) -> int:
-        """Samples for an error relative to the range, and a share of higher orders, as they are.
+    def wanted(self, n_samples: int, errors: Floats, higher: Sequence[Floats]) -> int:
+        """Samples for errors relative to the range, and a share of higher orders, as they are.
 
-        An error falls with the root of the samples.
+        Errors fall with the root of the samples, and faster where columns are many.
         """
-        tol = AUTO_TOL if self.tol is None else self.tol
-        if not np.isfinite(error):  # importances without any range
+        if not np.isfinite(errors).all():  # importances without any range
             return n_samples * (1 if self.tol is None else 2)
-        if error > tol:
-            return n_samples * _power(min((error / tol) ** 2, 8.0) if self.tol is None else 2)
+        if self.tol is not None:
+            return n_samples * (2 if errors.max() > self.tol else 1)
+        excess = np.square(errors).mean() / AUTO_TOL**2
+        if excess > 1:
+            return n_samples * int(2 ** np.floor(np.clip(np.log2(excess), 1, 3)))
         known = np.concatenate([share[np.isfinite(share)] for share in higher] or [np.empty(0)])
         hidden = known.size > 0 and known.mean() > HIGHER_ORDERS
-        if self.tol is None and hidden and n_samples < MOST_FOR_PAIRS:
+        if hidden and n_samples < MOST_FOR_PAIRS:
             return 2 * n_samples
         return n_samples
 

@@ -239,17 +239,16 @@ class Explainer:
             errors = explanations._relative_errors(
                 self.aggregation, kept_labels(self.labels), hidden=self.tol is not None
             )
-            error = float(errors.max())
             higher = [variance_split(effects)[2] for effects in explanations.effects]
-            wanted = samples.wanted(self.num_samples_, error, higher)
+            wanted = samples.wanted(self.num_samples_, errors, higher)
             if wanted <= self.num_samples_:
                 break
             if 2 * self.num_samples_ > samples.most:
                 if self.tol is not None:
                     warn(
                         f"With {self.num_samples_} samples the largest standard error is "
-                        f"{error:.2g} of the range of the importances, more than tol={self.tol}. "
-                        "Increase tol.",
+                        f"{errors.max():.2g} of the range of the importances, more than "
+                        f"tol={self.tol}. Increase tol.",
                         ConvergenceWarning,
                     )
                 break
