@@ -14,6 +14,7 @@ from ._neighborhood.bins import Bins
 from ._statistics.estimates import Estimate
 from ._views.html import ranking, variance
 from ._views.plots import short
+from .exceptions import parameter_error
 
 Floats = NDArray[np.float64]
 
@@ -128,9 +129,7 @@ class Interactions:
         """
         i, j = (column_number(self.feature_names, column) for column in (first, second))
         if i == j:
-            raise ValueError(
-                f"The 'second' parameter must be another column. Got {second!r} twice."
-            )
+            raise parameter_error("second", "be another column than the first", second)
         k = self.output(label)
         tables = [interaction_table(effects, i, j) for effects in self.effects]
         effects, sem = _of_models([(table[..., k], sem[..., k]) for table, sem in tables])

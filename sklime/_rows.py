@@ -17,6 +17,7 @@ from ._statistics.estimates import Values
 from ._tables.packing import packed, unpacked
 from ._tables.table import Table, stacked
 from ._views.exports import Exports
+from .exceptions import parameter_error
 
 Floats = NDArray[np.float64]
 
@@ -305,17 +306,15 @@ class Rows(Exports):
         if label is None and (len(names) == 1 or (len(names) == 2 and self.classes is not None)):
             return len(names) - 1
         if label not in names:
-            raise ValueError(f"The 'label' parameter must be one of {names}. Got {label!r}.")
+            raise parameter_error("label", f"be one of {names}", label)
         return names.index(label)
 
 
 def refuse_signs(classes: NDArray[Any]) -> None:
     """Refuse several classes, over which signed weights sum to 0."""
     if len(classes) > 2:
-        raise ValueError(
-            "The 'labels' parameter must be 'predicted' or classes of the model for an "
-            "aggregation that keeps signs. Got 'all' instead."
-        )
+        must = "be 'predicted' or classes of the model for an aggregation that keeps signs"
+        raise parameter_error("labels", must, "all")
 
 
 def label_positions(output_names: NDArray[Any], labels: Any) -> list[int]:
@@ -324,8 +323,5 @@ def label_positions(output_names: NDArray[Any], labels: Any) -> list[int]:
     wanted = np.atleast_1d(np.asarray(labels, dtype=object)).tolist()
     unknown = [label for label in wanted if label not in names]
     if unknown or not wanted:
-        raise ValueError(
-            f"The 'labels' parameter must be 'all', 'predicted' or values of {names}. "
-            f"Got {labels!r} instead."
-        )
+        raise parameter_error("labels", f"be 'all', 'predicted' or values of {names}", labels)
     return [names.index(label) for label in wanted]

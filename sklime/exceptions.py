@@ -1,8 +1,9 @@
-"""Warnings of the package, so that they can be filtered by class."""
+"""Warnings of the package, so that they can be filtered by class, and how it warns and refuses."""
 
 import pathlib
 import sys
 import warnings
+from typing import Any
 
 import sklearn
 
@@ -69,3 +70,8 @@ def warn(message: str, category: type[Warning] = UserWarning) -> None:
     while frame.f_back is not None and frame.f_code.co_filename.startswith(_INNER):
         level, frame = level + 1, frame.f_back
     warnings.warn(message, category, stacklevel=level)
+
+
+def parameter_error(name: str, must: str, got: Any) -> ValueError:
+    """An error about a parameter, in the words of scikit-learn."""
+    return ValueError(f"The {name!r} parameter must {must}. Got {got!r} instead.")

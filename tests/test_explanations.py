@@ -151,7 +151,7 @@ def test_intervals_are_students(iris, level):
 
 @pytest.mark.parametrize("level", [0, 1, -0.1, 95, np.nan])
 def test_level_out_of_range_is_refused(iris, level):
-    with pytest.raises(ValueError, match="The 'level' parameter of confint must be a float"):
+    with pytest.raises(ValueError, match="The 'level' parameter must be a float"):
         iris.estimate().confint(level)
 
 

@@ -17,7 +17,7 @@ from .._model.response import RESPONSE_METHODS, estimator_type
 from .._model.target import target_array
 from .._rows import label_positions, refuse_signs
 from .._statistics.aggregations import SIGNED, resolve
-from ..exceptions import warn
+from ..exceptions import parameter_error, warn
 
 # Their answers but for "predict" are in no unit of y; the labels of a "clusterer" never are.
 _WITHOUT_TARGET = ("outlier_detector", "density_estimator")
@@ -58,31 +58,21 @@ def check_fit(wrapper: Any, X: Any, y: Any, sample_weight: Any) -> None:
 
 def check_parameters(given: Any, y: Any, training_data: Any, kind: str | None) -> None:
     """Refuse parameters that do not go together, or not with the estimator's kind."""
-    if given.model_regressor is not None and given.engine != "lime":
-        raise ValueError(
-            "The 'model_regressor' parameter must be None for any engine but 'lime'. "
-            f"Got {given.model_regressor!r} for engine={given.engine!r} instead."
-        )
-    if given.model_regressor is not None and not _is_linear(given.model_regressor):
-        raise ValueError(
-            "The 'model_regressor' parameter must be a linear model, with coef_ and intercept_, "
-            f"whose fit has sample_weight. Got {given.model_regressor!r} instead."
-        )
-    if given.kernel_width == 0 and given.engine == "lime":
-        raise ValueError(
-            "The 'kernel_width' parameter must be above 0 for engine='lime', which changes all "
-            "columns at once. Got 0 instead."
-        )
+    lime, regressor = given.engine == "lime", given.model_regressor
+    if regressor is not None and not lime:
+        raise parameter_error("model_regressor", "be None for any engine but 'lime'", regressor)
+    if regressor is not None and not _is_linear(regressor):
+        must = "be a linear model, with coef_ and intercept_, whose fit has sample_weight"
+        raise parameter_error("model_regressor", must, regressor)
+    if given.kernel_width == 0 and lime:
+        must = "be above 0 for engine='lime', which changes all columns at once"
+        raise parameter_error("kernel_width", must, 0)
     if given.conditional and given.kernel_width != 0:
-        raise ValueError(
-            "The 'conditional' parameter must be False unless kernel_width=0, where one column "
-            f"changes at a time. Got kernel_width={given.kernel_width!r} instead."
-        )
-    if given.tol is not None and given.engine == "lime":
-        raise ValueError(
-            "The 'tol' parameter must be None for engine='lime', which does not know the error "
-            f"of its neighbourhoods. Got {given.tol!r} instead."
-        )
+        must = "be False unless kernel_width=0, where one column changes at a time"
+        raise parameter_error("conditional", must, True)
+    if given.tol is not None and lime:
+        must = "be None for engine='lime', which does not know the error of its neighbourhoods"
+        raise parameter_error("tol", must, given.tol)
     if given.discretizer == "entropy" and (y is None or training_data is not None):
         raise ValueError(
             "The 'y' parameter must be the target of the training table for discretizer='entropy'. "
@@ -91,23 +81,19 @@ def check_parameters(given: Any, y: Any, training_data: Any, kind: str | None) -
     if given.scoring is None:
         return
     if given.scoring not in ("auto", *SCORINGS):
-        raise ValueError(
-            f"The 'scoring' parameter must be 'auto' or one of {SCORINGS}: of other scores a "
-            "row's part is no sum over a few functions of the model's answer. "
-            f"Got {given.scoring!r} instead."
+        must = (
+            f"be 'auto' or one of {SCORINGS}: of other scores a row's part is no sum over a few "
+            "functions of the model's answer"
         )
+        raise parameter_error("scoring", must, given.scoring)
     if kind == "clusterer" or (kind in _WITHOUT_TARGET and given.response_method != "predict"):
-        raise ValueError(
-            f"The 'scoring' parameter must be None where the answers of the {kind} do not predict "
-            f"y. Got {given.scoring!r} instead."
-        )
+        must = f"be None where the answers of the {kind} do not predict y"
+        raise parameter_error("scoring", must, given.scoring)
     if y is None:
-        raise ValueError("The 'y' parameter must be given for a scoring. Got None instead.")
+        raise parameter_error("y", "be given for a scoring", None)
     if not (isinstance(given.labels, str) and given.labels == "all"):
-        raise ValueError(
-            "The 'labels' parameter must be 'all' with a scoring, which takes each row's own "
-            f"class. Got {given.labels!r} instead."
-        )
+        must = "be 'all' with a scoring, which takes each row's own class"
+        raise parameter_error("labels", must, given.labels)
 
 
 def _has(estimator: Any, method: str) -> bool:
@@ -133,10 +119,8 @@ def _check_scoring(wrapper: Any, y: NDArray[Any], kind: str | None) -> None:
         check_array(y, ensure_2d=False, dtype=np.float64, input_name="y", estimator=wrapper)
         return
     if y.ndim != 1:
-        raise ValueError(
-            "The 'scoring' parameter must be None unless the target is one class a row. "
-            f"Got {scoring!r} instead."
-        )
+        must = "be None unless the target is one class a row"
+        raise parameter_error("scoring", must, scoring)
     checked_scoring(scoring, _method(wrapper), classes=True)
 
 

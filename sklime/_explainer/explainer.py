@@ -33,7 +33,7 @@ from .._neighborhood.sampler import Neighborhood
 from .._rows import label_positions
 from .._statistics.aggregations import resolve
 from .._tables.table import Table
-from ..exceptions import warn
+from ..exceptions import parameter_error, warn
 from .checks import check_parameters
 
 # The pool's width of best mean rank over known truth and real tables (benchmarks/RESULTS.md). A
@@ -195,7 +195,7 @@ class Explainer:
         table = Table(X)
         check_table(table, self.feature_names_)
         if self.scoring is not None and y is None:
-            raise ValueError("The 'y' parameter must be given for a scoring. Got None instead.")
+            raise parameter_error("y", "be given for a scoring", None)
         rows = np.arange(table.n_rows)
         return self._explain(
             table.take(rows),
@@ -219,10 +219,8 @@ class Explainer:
     def _width(self, kernel_width: float | str | None) -> float:
         width = self.kernel_width if kernel_width is None else kernel_width
         if (width == 0) != (self.kernel_width == 0):
-            raise ValueError(
-                "The 'kernel_width' parameter must be 0 if it was 0 in fit, and only then. "
-                f"Got {width!r} instead, and {self.kernel_width!r} in fit."
-            )
+            must = f"be 0 if it was 0 in fit, and only then (it was {self.kernel_width!r})"
+            raise parameter_error("kernel_width", must, width)
         if width == "lime" or (width == "auto" and self.engine == "lime"):
             return lime_width(len(self.feature_names_))
         return NARROW[self.engine] if width == "auto" else float(width)

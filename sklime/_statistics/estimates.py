@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import gammaln
 from scipy.stats import t as student_t
 
+from ..exceptions import parameter_error
 from .aggregations import (
     SIGNED,
     Aggregation,
@@ -63,10 +64,7 @@ class Estimate(NamedTuple):
     def confint(self, level: float = 0.95) -> Array:
         """Student's intervals (n_features, 2) of the given level; no size goes below 0."""
         if not 0 < level < 1:
-            raise ValueError(
-                "The 'level' parameter of confint must be a float in the range (0, 1). "
-                f"Got {level!r} instead."
-            )
+            raise parameter_error("level", "be a float in the range (0, 1)", level)
         half = student_t.ppf((1 + level) / 2, self.dof) * self.sem
         lower, upper = self.values - half, self.values + half
         return np.column_stack([lower if self.signed else np.maximum(lower, 0), upper])

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..exceptions import parameter_error
 from . import plots
 from .exports import (
     REMAINDER,
@@ -90,7 +91,7 @@ def interactions(ax: Any, explained: Any, top: int | None) -> Any:
 def pair(ax: Any, explained: Any, k: int, columns: Any) -> Any:
     """What two columns add to output k beyond what each adds by itself."""
     if np.shape(columns) != (2,):
-        raise ValueError(f"The 'column' parameter must be two columns for a pair. Got {columns!r}.")
+        raise parameter_error("column", "be two columns for a pair", columns)
     table = explained.interactions.table(*columns, explained.output_names[k])
     y, x = (plots.short(explained.feature_names[explained._column(j)]) for j in columns)
     faint = np.abs(table.effects) <= 1.96 * table.sem
