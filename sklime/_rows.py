@@ -277,7 +277,7 @@ class Rows(Exports):
     def _hidden(self, labels: Any, rms: bool) -> Floats:
         """Standard errors as weak pairs were not found, (n_features,)."""
         squares = np.zeros(len(self.feature_names))
-        if not any(hidden_variance(effects).any() for effects in self.effects):
+        if not any(hidden_variance(effects)[0].any() for effects in self.effects):
             return squares
         outside, power = self._outside(), 1 + rms
         weights = self.values == "weights"

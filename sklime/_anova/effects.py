@@ -8,7 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .terms import Columns, Floats, Ints, inverse, square_error_of_mean
+from .terms import Columns, Floats, Ints, inverse, product_mean, square_error_of_mean
+
+LEAST_ACTIVE = 0.01  # variance of a column's main effect over the mean of all, for its interactions
 
 
 @dataclass(frozen=True)
@@ -131,13 +133,23 @@ def interaction_table(effects: Effects, *columns: int) -> tuple[Floats, Floats]:
     return tables.mean(axis=0) * effects.unit, sem * effects.unit
 
 
-def hidden_variance(effects: Effects) -> Floats:
-    """Variance (K,) of all pairs not found, for each pair of contrasts of two columns."""
+def hidden_variance(effects: Effects) -> tuple[Floats, Floats]:
+    """Variance (K,) of pairs that were not found, and the share (d,) that columns have in it.
+
+    A pair of contrasts, one of column j and one of column k, has on average the variance times the
+    shares of both. Columns of larger main effects have larger interactions, by about the root of
+    their deviations on all models that this was looked at for.
+    """
     groups, margins = effects.by_column(effects.groups), effects.by_column(effects.probabilities)
     ranks = np.array([len(np.unique(g[p > 0])) - 1 for g, p in zip(groups, margins, strict=True)])
     found = effects.term_variances[[len(columns) == 2 for columns in effects.terms]].sum(axis=0)
-    freedom = (ranks.sum() ** 2 - np.square(ranks).sum()) / 2
-    return np.maximum(effects.variances[1] - found, 0) / max(freedom, 1)
+    cells = effects.probabilities[:, None] * product_mean(effects.main)
+    mains = np.maximum(np.add.reduceat(cells, effects.offsets[:-1]), 0)
+    activity = (mains * inverse(mains.sum(axis=0))).mean(axis=1)
+    share = (activity + LEAST_ACTIVE * activity.mean()) ** 0.25 * (ranks > 0)
+    pairs = (share.sum() ** 2 - np.square(share).sum()) / 2
+    left = np.maximum(effects.variances[1] - found, 0) * inverse(pairs)
+    return left, share * inverse(ranks)
 
 
 def variance_split(effects: Effects) -> Floats:

@@ -12,7 +12,7 @@ from .terms import Binned, Columns, Floats, Ints, Law, Rows, Term
 
 MAX_GROUPS = 10  # of a column's bins, in the tables of its interactions
 MAX_TRIPLE_COLUMNS = 10  # columns among which triples are searched for, the most active
-RARE = 0.02  # share of the rows; rarer bins join others in interactions
+RARE = 0.002  # share of the rows; rarer bins join others in interactions
 MAX_SEARCHES = 3  # for pairs; each sees what stronger pairs hid
 LEAST_FALL = 0.85  # of the residual, above which strong pairs hide nothing more
 LEAST_HIDDEN = 0.015  # share of the variance in pairs not found that is worth one more

@@ -36,15 +36,15 @@ def hidden_errors(
     -----
     What all pairs add to the variance is known, and which those of the rest are is not. So a
     hidden pair is taken for ``sum_ab theta_ab phi_a(b_j) phi_b(b_k)`` with orthonormal contrasts
-    phi and independent theta of the same variance. Where columns go together in the rows explained
-    it changes the mean size of a contribution c by ``mean_i sign(c_ij) r_k phi_a phi_b`` for each
-    theta. And a contribution near 0 is larger for it on average, by a shift between 0 and
-    ``E|c + e| - |c|``, of which a third is taken for a standard error.
+    phi and independent theta, of variances by :func:`hidden_variance`. Where columns go together
+    in the rows explained it changes the mean size of a contribution c by ``mean_i sign(c_ij) r_k
+    phi_a phi_b`` for each theta. And a contribution near 0 is larger for it on average, by a shift
+    between 0 and ``E|c + e| - |c|``, of which a third is taken for a standard error.
     """
-    hidden = hidden_variance(effects)
+    hidden, share = hidden_variance(effects)
     if not hidden.any():
         return np.zeros(values.shape[1:])
-    bases, held = _contrasts_of_bins(effects, kernel_width)
+    bases, held = _contrasts_of_bins(effects, kernel_width, share)
     starts = np.cumsum([0, *(basis.shape[1] for basis in bases)])
     step = -(-len(codes) // max(LEAST_ROWS, MOST_PRODUCTS // starts[-1] ** 2))
     unlike = (step - 1) / len(codes)  # rows left out make those looked at differ by chance
@@ -79,21 +79,23 @@ def _change(c: Floats, spread: Floats, gain: Floats, power: int) -> tuple[Floats
     return gain * c / np.where(size > 0, size, 1), larger - size
 
 
-def _contrasts_of_bins(effects: Effects, kernel_width: float) -> tuple[list[Floats], list[Floats]]:
+def _contrasts_of_bins(
+    effects: Effects, kernel_width: float, share: Floats
+) -> tuple[list[Floats], list[Floats]]:
     """Contrasts of the bins of each column (bins, f), and how much the kernel holds each bin.
 
-    A level unseen in training, the last of each column, has none.
+    Times the root of the column's share in the variance of pairs. A level unseen in training, the
+    last of each column, has none.
     """
     bases, held = [], []
+    columns = zip(*map(effects.by_column, (effects.probabilities, effects.groups)), strict=True)
     known: dict[tuple[bytes, bytes], Floats] = {}  # most columns of numbers have the same bins
-    for margin, groups in zip(
-        *map(effects.by_column, (effects.probabilities, effects.groups)), strict=True
-    ):
+    for (margin, groups), size in zip(columns, np.sqrt(share), strict=True):
         key = margin.tobytes(), groups.tobytes()
         if key not in known:
             basis = contrasts(merged_margin(margin, groups))[0][:, groups].T
             known[key] = np.pad(basis.astype(np.float64), ((0, 1), (0, 0)))
-        bases.append(known[key])
+        bases.append(size * known[key])
         held.append(np.append(hold(margin, kernel_width), 0.0))
     return bases, held
 

@@ -10,11 +10,12 @@ from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LinearRegression
 
 from sklime import lime_importance
+from sklime._anova.effects import hidden_variance
 from sklime._engines.hidden import hidden_errors
 from sklime._neighborhood.kernel import hold
 
 WIDTH = 0.5
-HIDDEN = 0.002
+HIDDEN = 0.001
 
 
 def contrasts_of_quartiles():
@@ -41,16 +42,18 @@ def test_errors_are_those_of_pairs_drawn_at_random(power, scale):
     found = hidden_errors(effects, WIDTH, codes, c, np.ones(codes.shape), power)[:, 0]
 
     phi, r = contrasts_of_quartiles()[codes], hold(np.array([0.25]), WIDTH)
-    deviation = np.sqrt(HIDDEN / (6 * 9)) * effects.unit  # of each pair of contrasts
+    (left,), share = hidden_variance(effects)
+    variances = left * np.outer(share, share) * ~np.eye(4, dtype=bool)  # of a pair of contrasts
+    assert_allclose(9 * variances.sum() / 2, HIDDEN)
+    deviations = np.sqrt(variances)[:, None, :, None] * effects.unit
 
     def importances(values):
         sizes = np.abs(values) ** power
         return sizes.mean(axis=0) ** (1 / power)
 
     changes = []
-    for _ in range(3000):
-        theta = rng.standard_normal((4, 3, 4, 3)) * deviation
-        theta = theta * (~np.eye(4, dtype=bool))[:, None, :, None]
+    for _ in range(1000):
+        theta = rng.standard_normal((4, 3, 4, 3)) * deviations
         added = r * np.einsum("nja,jakb,nkb->nj", phi, theta, phi)
         # Pairs of (j, k) and (k, j) need not be the same for one column's error.
         changes.append(importances(c[..., 0] + added) - importances(c[..., 0]))
