@@ -2,13 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ._anova.effects import Effects, hidden_variance
+from ._anova.effects import Effects
 from ._anova.terms import inverse
 from ._interactions import column_number
 from ._neighborhood.bins import Bins
@@ -217,7 +217,9 @@ class Rows(Exports):
         What the row's own bin adds over the mean of all bins. Contributions are on one scale for
         columns of all kinds.
         """
-        return self.weights * self._outside()[..., None]
+        contributions = self.weights  # which is a new array
+        contributions *= self._outside()[..., None]
+        return contributions
 
     @property
     def _outputs(self) -> list[Any]:
@@ -277,24 +279,24 @@ class Rows(Exports):
     def _hidden(self, labels: Any, rms: bool) -> Floats:
         """Standard errors as weak pairs were not found, (n_features,)."""
         squares = np.zeros(len(self.feature_names))
-        if not any(hidden_variance(effects)[0].any() for effects in self.effects):
-            return squares
-        outside, power = self._outside(), 1 + rms
-        weights = self.values == "weights"
-        gain = inverse(outside**power) if weights else np.ones_like(outside)
-        contributions, weight = self.contributions, row_weights_of(len(self), self.sample_weight)
+        weight = row_weights_of(len(self), self.sample_weight)
         weight = weight / self.read_by.sum(axis=1) / weight.mean()
-        for reader, rows in zip(self.readers, self.read_by.T, strict=True):
-            by_output = reader.errors(
-                self.kernel_width,
-                self.codes[rows],
-                contributions[rows],
-                gain[rows] * weight[rows, None],
-                power,
-            )
-            shares = self._counted(labels)
-            squares += np.square(by_output @ shares * rows.mean())
+        for reader, own in zip(self.readers, self.read_by.T, strict=True):
+            rows, power = np.flatnonzero(own), 1 + rms
+            read = partial(self._contributions_of, rows, weight, power)
+            by_output = reader.errors(self.kernel_width, self.codes[rows], read, power)
+            squares += np.square(by_output @ self._counted(labels) * own.mean())
         return np.sqrt(squares)
+
+    def _contributions_of(
+        self, rows: NDArray[np.intp], weight: Floats, power: int, step: int
+    ) -> tuple[Floats, Floats]:
+        """Contributions of every so many rows, and what each counts in an importance."""
+        rows = rows[::step]
+        outside = self.bins.outside(self.codes[rows])
+        gain = inverse(outside**power) if self.values == "weights" else np.ones_like(outside)
+        contributions = self.replicates[:, rows].mean(axis=0) * outside[..., None]
+        return contributions, gain * weight[rows, None]
 
     def _column(self, column: int | str) -> int:
         """Number of a column given by number or name."""

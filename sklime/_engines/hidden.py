@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from scipy.special import ndtr
 
@@ -16,7 +18,11 @@ SHIFT = 1 / 3  # of a shift between 0 and 1, its standard error
 
 
 def hidden_errors(
-    effects: Effects, kernel_width: float, codes: Codes, values: Floats, gain: Floats, power: int
+    effects: Effects,
+    kernel_width: float,
+    codes: Codes,
+    read: Callable[[int], tuple[Floats, Floats]],
+    power: int,
 ) -> Floats:
     """Standard errors (d, K) of importances for all that is not known of weak pairs.
 
@@ -25,10 +31,9 @@ def hidden_errors(
     effects : Effects
     kernel_width : float
     codes : ndarray of shape (n, d)
-    values : ndarray of shape (n, d, K)
-        Contributions of the rows.
-    gain : ndarray of shape (n, d)
-        What a contribution is multiplied by; its mean over rows is the importance.
+    read : callable
+        For every m-th row its contributions (n / m, d, K), and what they are multiplied by
+        (n / m, d); the mean over rows is the importance.
     power : {1, 2}
         1 for the mean size, 2 for the root of the mean square.
 
@@ -43,12 +48,13 @@ def hidden_errors(
     """
     hidden, share = hidden_variance(effects)
     if not hidden.any():
-        return np.zeros(values.shape[1:])
+        return np.zeros((codes.shape[1], len(hidden)))
     bases, held = _contrasts_of_bins(effects, kernel_width, share)
     starts = np.cumsum([0, *(basis.shape[1] for basis in bases)])
     step = -(-len(codes) // max(LEAST_ROWS, MOST_PRODUCTS // starts[-1] ** 2))
     unlike = (step - 1) / len(codes)  # rows left out make those looked at differ by chance
-    codes, values, gain = codes[::step], values[::step] / effects.unit, gain[::step]
+    codes, (values, gain) = codes[::step], read(step)
+    values = values / effects.unit
     own = [basis[code] for basis, code in zip(bases, codes.T, strict=True)]
     reach = np.stack([each[code] for each, code in zip(held, codes.T, strict=True)], axis=1)
     beside = np.hstack(own) * np.repeat(reach, np.diff(starts), axis=1)

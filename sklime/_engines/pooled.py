@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -82,10 +83,14 @@ class PooledReader:
         return Surrogates(weights)
 
     def errors(
-        self, kernel_width: float, codes: Codes, values: Floats, gain: Floats, power: int
+        self,
+        kernel_width: float,
+        codes: Codes,
+        read: Callable[[int], tuple[Floats, Floats]],
+        power: int,
     ) -> Floats:
         """What is not known of importances as weak pairs were not found."""
-        return hidden_errors(self.effects, kernel_width, codes, values, gain, power)
+        return hidden_errors(self.effects, kernel_width, codes, read, power)
 
     def fits(self, kernel_width: float, codes: Codes, predictions: Floats) -> Floats:
         """Intercept and R^2 of rows: they take longer than the weights, and few ask for them."""

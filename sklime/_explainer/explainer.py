@@ -9,13 +9,14 @@ import numpy as np
 from joblib import effective_n_jobs
 from numpy.typing import ArrayLike, NDArray
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils import check_random_state, gen_batches
+from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_consistent_length
 
 from .._anova.effects import variance_split
 from .._engines import ENGINES, Engine, OneColumn, OneColumnReader, Reader, explain_rows
 from .._engines.pooled import PooledReader
 from .._engines.samples import Samples
+from .._engines.workers import chunks
 from .._explanations import Explanations
 from .._model.loss import Derived, only, score_coefficients, score_response
 from .._model.progress import progress
@@ -39,8 +40,6 @@ from .checks import check_parameters
 # The pool's width of best mean rank over known truth and real tables (benchmarks/RESULTS.md). A
 # neighbourhood of its own would hardly leave the row's own bins there.
 NARROW = {"pooled": 0.3, "local": 0.4}
-
-_ROWS = 256  # whose weights are worked on together, so that what is made of them is small
 
 
 @dataclass(frozen=True)
@@ -302,7 +301,8 @@ class Explainer:
         self, replicates: NDArray[np.float64], codes: NDArray[Any], num_features: int
     ) -> None:
         """Set all but each row's largest weights (or contributions) to 0, in place."""
-        for rows in gen_batches(len(codes), _ROWS):
+        row_bytes = 5 * replicates[0, 0].nbytes
+        for rows in chunks(len(codes), row_bytes):
             size = np.abs(replicates[:, rows].mean(axis=0))
             if self.values == "contributions":
                 size *= self.bins_.outside(codes[rows])[..., None]

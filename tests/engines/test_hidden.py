@@ -39,7 +39,10 @@ def test_errors_are_those_of_pairs_drawn_at_random(power, scale):
     nothing = {"terms": (), "tables": (), "term_variances": np.zeros((0, 1))}
     effects = replace(effects, variances=variances, **nothing)
     c = explanations.contributions
-    found = hidden_errors(effects, WIDTH, codes, c, np.ones(codes.shape), power)[:, 0]
+    ones = np.ones(codes.shape)
+    found = hidden_errors(effects, WIDTH, codes, lambda step: (c[::step], ones[::step]), power)[
+        :, 0
+    ]
 
     phi, r = contrasts_of_quartiles()[codes], hold(np.array([0.25]), WIDTH)
     (left,), share = hidden_variance(effects)

@@ -116,3 +116,16 @@ def test_a_pool_of_many_answers_does_not_grow_by_itself(monkeypatch):
         n_rows[n_answers] = result.explanations.num_samples
     assert n_rows[2**22] > 2**13
     assert n_rows[2**17] == 2**13
+
+
+def test_many_outputs_take_twice_the_working_memory_beyond_what_is_kept():
+    rng = np.random.default_rng(0)
+    X, model = rng.normal(size=(300, 40)), Linear(40, 512)
+    model.coef = rng.normal(size=(40, 512))
+    with config_context(working_memory=48):
+        tracemalloc.start()
+        result = lime_importance(model, X, num_features=5, random_state=0)
+        kept, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+    assert result.explanations.weights.shape == (300, 40, 512)
+    assert (peak - kept) / MIB < 2 * 48
