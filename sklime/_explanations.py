@@ -29,18 +29,16 @@ Aggregation = str | Callable[..., Any]
 
 
 class Explanations(Rows):
-    """LIME weights of many rows of one model, with their errors.
+    """LIME weights of many rows of one model, with their errors, as :func:`lime_importance` has.
 
-    Made by :func:`lime_importance` and by :class:`LimeImportanceWrapper`, not by hand. It can be
-    sliced like a list of its rows, ``explanations[:5]``, also by a mask or by positions.
+    It can be sliced like a list of its rows, ``explanations[:5]``, also by a mask or by positions.
 
     Parameters
     ----------
     replicates : ndarray of shape (n_replicates, n_explained, n_features, n_outputs)
         The weights from each independent replicate of the neighbourhood.
     known_fits : ndarray of shape (n_explained, 3, n_outputs) or None
-        Intercept, R^2 and share of main effects of each row's linear model; None where `readers`
-        compute them when they are asked for.
+        Intercept, R^2 and share of main effects of each row; None where `readers` compute them.
     predictions : ndarray of shape (n_explained, n_outputs)
         The model's response for the rows explained.
     data : array, sparse matrix or dataframe with n_explained rows
@@ -78,8 +76,7 @@ class Explanations(Rows):
     coefficients : ndarray of shape (n_explained, n_outputs) or None
         What each row's outputs count in the score of its own target, where that is explained.
     readers : tuple
-        What explains rows by each model (one, or one for each fold), with the engine "pooled";
-        else empty.
+        What explains rows by each (fold's) model, with the engine "pooled"; else empty.
     read_by : ndarray of shape (n_explained, n_readers)
         Which reader explains which row.
 
@@ -193,14 +190,12 @@ class Explanations(Rows):
         """One importance for each group of columns, as if a group were one column.
 
         A row's signed contributions, whatever `values` is, are summed over the group before their
-        size is taken. So the dummy columns of a category have the contributions of the category
-        itself.
+        size is taken: the dummy columns of a category count as the category itself.
 
         Parameters
         ----------
         feature_groups : dict
-            Name -> columns, by name or by number. Groups may share columns, and need not have all;
-            within one a column counts once.
+            Name -> columns, by name or by number. Groups may share columns, and need not have all.
         aggregation : str or callable, default="mean_abs"
             As in :meth:`estimate`.
         labels : {"all", "predicted"}, class value or array-like of class values, default="all"
@@ -224,10 +219,10 @@ class Explanations(Rows):
         return dict(zip(feature_groups, estimate.values.tolist(), strict=True))
 
     def magnitudes(self, labels: Any = "all") -> Floats:
-        """Size of each row's weights or contributions over the outputs, see `values`.
+        """Size of each row's weights or contributions over the outputs; of a score, its gains.
 
         Free of the noise of the neighbourhood on average, so a size near 0 may be negative; the
-        mean over the rows is the "mean_abs" importance. Of a score, what each row gains.
+        mean over the rows is the "mean_abs" importance.
 
         Parameters
         ----------
@@ -263,8 +258,7 @@ class Explanations(Rows):
         """Mean weights with their signs, and the share of rows that have the more common sign.
 
         "all" is the second class of a binary classifier, and refused for more classes. Signs
-        cancel: a column that adds in one half of the table and takes away in the other has 0. So
-        these are directions, not importances.
+        cancel: a column that adds in one half of the table and takes away in the other has 0.
 
         Parameters
         ----------
@@ -285,9 +279,8 @@ class Explanations(Rows):
     def fidelity(self) -> dict[str, NDArray[np.float64]]:
         """Distribution over the rows of R^2.
 
-        Rows whose response does not vary have no R^2 and are left out (NaN without any). Even for
-        a linear model the R^2 of 0/1 coded bins is low, 0.3 at quartiles: compare with that, not
-        with 1.
+        Rows whose response does not vary have none and are left out (NaN without any). Even for a
+        linear model the R^2 of 0/1 coded bins is low, 0.3 at quartiles.
 
         Returns
         -------

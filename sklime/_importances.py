@@ -19,7 +19,7 @@ Floats = NDArray[np.float64]
 
 @dataclass(eq=False, repr=False, kw_only=True)
 class Importances:
-    """Importances of all columns, as :func:`lime_importance` and the wrapper return them.
+    """Importances of all columns, as :func:`lime_importance` and the wrapper make them.
 
     Parameters
     ----------
@@ -33,16 +33,12 @@ class Importances:
     importances_std : ndarray of shape (n_features,)
         Standard deviation of `importances` over the rows.
     explanations : Explanations
-        The weights of every row, and all that goes with them. A wrapper with
-        ``keep_explanations=False`` has importances without these, and without `importances`.
+        The weights of every row. With the wrapper's ``keep_explanations=False`` there are no
+        explanations and no `importances`.
     name : str
         What they are, in words.
     scored : bool, default=False
         Whether they are what a score gains.
-
-    See Also
-    --------
-    lime_importance : Makes them.
 
     Examples
     --------

@@ -3,7 +3,6 @@
 import pathlib
 import sys
 import warnings
-from typing import Any
 
 import sklearn
 
@@ -72,6 +71,6 @@ def warn(message: str, category: type[Warning] = UserWarning) -> None:
     warnings.warn(message, category, stacklevel=level)
 
 
-def parameter_error(name: str, must: str, got: Any) -> ValueError:
+def parameter_error(name: str, must: str, got: object) -> ValueError:
     """An error about a parameter, in the words of scikit-learn."""
     return ValueError(f"The {name!r} parameter must {must}. Got {got!r} instead.")

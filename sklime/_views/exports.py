@@ -17,8 +17,7 @@ REMAINDER = "(interactions, change inside bins)"  # what columns leave
 def base_values(explained: Any) -> Floats:
     """Return what the attributions of each row are added to, (n_explained, n_outputs).
 
-    The mean response, where the engine knows it and there are contributions; else the intercepts
-    of the rows' linear models.
+    The mean response, where it is known; for weights the intercepts of the rows' linear models.
     """
     if explained.values == "weights":
         base = explained.intercepts
@@ -32,11 +31,7 @@ def base_values(explained: Any) -> Floats:
 
 
 def predictions(explained: Any) -> Floats:
-    """Return what base values and attributions lead to, (n_explained, n_outputs).
-
-    The model's own response, or the score of each row; of a squared error, how much smaller it is
-    than that of the mean target.
-    """
+    """Return the model's own response, or the score of each row, (n_explained, n_outputs)."""
     return np.asarray(explained._read(explained.predictions))
 
 
@@ -48,10 +43,7 @@ def noun(explained: Any) -> str:
 
 
 def column_values(explained: Any) -> Floats:
-    """Return the explained rows as numbers, (n_explained, n_features), NaN where missing.
-
-    A category is the number of its level; one that training did not have comes last.
-    """
+    """Return the explained rows as numbers, those of levels too, NaN where missing."""
     table, values = Table(explained.data), np.empty(explained.codes.shape)
     for j, column in enumerate(explained.bins.columns):
         if column.categorical:
@@ -137,29 +129,26 @@ class Exports:
             Values, base values, data and names.
         """
         shap: Any = _imported("shap", "to_shap")
-        several = len(self._outputs) > 2 or self.classes is None
-        if label is None and several:
-            outputs = list(range(len(self._outputs)))
-        else:
-            outputs = [self._output(label)]
-        values = self.attributions[:, :, outputs]
-        base = base_values(self)[:, outputs]
+        names = [str(name) for name in self._outputs]
+        two_classes = self.classes is not None and len(names) == 2
+        one = label is not None or two_classes or len(names) == 1
+        k = self._output(label) if one else slice(None)
+        values, base = self.attributions[:, :, k], base_values(self)[:, k]
         data, shown = column_values(self), _cells(self.data)
         columns = list(self.feature_names)
         if remainder:
-            left = predictions(self)[:, outputs] - base - values.sum(axis=1)
+            left = predictions(self)[:, k] - base - values.sum(axis=1)
             values = np.concatenate([values, left[:, None]], axis=1)
             data = np.column_stack([data, np.full(len(data), np.nan)])
             shown = np.column_stack([shown.astype(object), np.full(len(data), "")])
             columns.append(REMAINDER)
-        one = len(outputs) == 1
         return shap.Explanation(
-            values=values[:, :, 0] if one else values,
-            base_values=base[:, 0] if one else base,
+            values=values,
+            base_values=base,
             data=data,
             display_data=shown,
             feature_names=columns,
-            output_names=None if one else [str(self._outputs[k]) for k in outputs],
+            output_names=None if one else names,
         )
 
     def to_lime(self: Any, i: int, *, label: Any = None) -> Any:
