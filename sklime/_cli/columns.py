@@ -23,6 +23,7 @@ _NUMBER = re.compile(
     r"(?P<inner>[-+\u2212]?)(?P<digits>[.,]?\d(?:[\d.,'\u2019\s]*\d)?[.,]?)(?P<power>(?:[eE][-+]?\d+)?)"
     r"\s*(?P<after>[^\d.,()]{0,12})\)?"
 )
+_FACTORS = {"-": -1.0, "k": 1e3, "m": 1e6, "b": 1e9, "bn": 1e9}  # "1.5-", "€1.2M" beside "€250K"
 # By the decimal mark: digits in full, and those that another mark would not allow.
 _DIGITS = {
     mark: rf"(?:\d+|\d{{1,3}}(?:{gap}\d{{2,3}})*{gap}\d{{3}})?(?:\{mark}\d*)?"
@@ -109,14 +110,21 @@ def _numbers(counts: Any, mark: str) -> Any:
     if mark == "." and plain.notna().all():
         return plain
     parts = _parts(texts)
-    units = (parts["before"] + parts["after"]).str.lower()
+    after = parts["after"].str.lower()
+    factors = after.map(_FACTORS).fillna(1.0)
+    if factors[after.notna()].nunique() > 1 and factors.isin([-1, 1e3]).any():
+        after = after.mask(after.isin(_FACTORS), "")
+    else:  # "3 m" beside "4", or kelvins
+        factors = 1.0
+    units = parts["before"].str.lower() + after
     weights = counts.groupby(units.to_numpy()).sum().drop("", errors="ignore")
     fits = units.isin(["", *weights.nlargest(1).index])
     mark = _mark(parts["digits"][fits], mark)
     digits = parts["digits"].where(fits & parts["digits"].str.fullmatch(_DIGITS[mark]).eq(True))
     digits = digits.str.replace(rf"[^\d{mark}]", "", regex=True).str.replace(mark, ".")
     negative = (parts["open"] + parts["sign"] + parts["inner"]).str.contains(r"[(\u2212-]").eq(True)
-    return pd.to_numeric(digits + parts["power"], errors="coerce") * np.where(negative, -1, 1)
+    factors *= np.where(negative, -1, 1)
+    return pd.to_numeric(digits + parts["power"], errors="coerce") * factors
 
 
 def _dates(counts: Any, mark: str) -> Any:

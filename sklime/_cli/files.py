@@ -120,7 +120,7 @@ def _text(path: Path, notes: list[str]) -> str:
     else:
         with _OPEN.get(path.suffix.lower(), Path.open)(path, "rb") as file:
             data = file.read()
-    wide = data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    wide = data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) or data[1:2] == b"\0"
     encoding = "utf-16" if wide else "utf-8-sig"
     try:
         text = data.decode(encoding)
@@ -137,6 +137,8 @@ def _text(path: Path, notes: list[str]) -> str:
 def _read_text(path: Path, notes: list[str]) -> tuple[Any, str]:
     """Text with separators: all cells as strings."""
     text = _text(path, notes)
+    if not text.strip():
+        return pd.DataFrame(), "."
     if first := re.match(r"sep=(.)\r?\n", text):
         text = text[first.end() :]
     separator, text = _layout(text, first[1] if first else ",;\t|", notes)
@@ -199,7 +201,8 @@ def _read_json(path: Path, notes: list[str]) -> tuple[Any, str]:
     if data and isinstance(data[0], list):
         frame = pd.DataFrame(data, columns=names)
         return (frame if names else _with_header(frame, notes).infer_objects()), "."
-    frame, places = pd.json_normalize(data), {name: k for k, name in enumerate(map(str, data[0]))}
+    frame, first = pd.json_normalize(data), next(iter(data), ())
+    places = {str(name): k for k, name in enumerate(first)}
 
     def place(name: str) -> int:  # what is nested would come last
         return places.get(name, places.get(name.partition(".")[0], len(places)))

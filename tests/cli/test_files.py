@@ -81,7 +81,7 @@ def test_decimal_commas_are_numbers(text, tmp_path):
     assert read(tmp_path / "table.csv").X["a"].tolist() == [1.5, 2.5]
 
 
-@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "cp1252"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "cp1252"])
 def test_encodings(encoding, tmp_path):
     path = tmp_path / "table.csv"
     path.write_bytes("größe;prix\r\n1,5;3 €\r\n2,5;4 €\r\n".encode(encoding))
@@ -89,7 +89,7 @@ def test_encodings(encoding, tmp_path):
     assert (data.columns, data.target, data.y.tolist()) == (["größe"], "prix", [3, 4])
     assert data.X["größe"].tolist() == [1.5, 2.5]
     odd = encoding not in ("utf-8", "utf-8-sig")
-    assert data.notes == [f"the file is not in utf-8 but in {encoding}"] * odd
+    assert data.notes == [f"the file is not in utf-8 but in {encoding.removesuffix('-le')}"] * odd
 
 
 @pytest.mark.parametrize(
@@ -318,7 +318,8 @@ def test_question_marks_and_spaces_of_old_files_are_understood(tmp_path):
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("t.csv", b"", "t.csv cannot be read: "),
+        ("t.csv", b"", "t.csv holds no table"),
+        ("t.csv", b"\n\n", "t.csv holds no table"),
         ("t.csv", b"a,b\n", "no row has a value of the target 'b'"),
         ("t.csv", b"a,b\n1,\n2,\n", "no row has a value of the target 'b'"),
         ("t.csv", b"a\n1\n2\n", "t.csv has no column beside the target 'a'"),
@@ -327,6 +328,7 @@ def test_question_marks_and_spaces_of_old_files_are_understood(tmp_path):
         ("t.csv", b"a,b\n1,2\n3,4,5\n", "t.csv cannot be read: Error tokenizing data."),
         ("t.csv", b"a,b\n\0\0,2\n3,4\n", "t.csv cannot be read: it is no text"),
         ("t.json", b"[{}]", "t.json holds no table"),
+        ("t.json", b"[]", "t.json holds no table"),
         ("t.json", b'{"a": 1, "b": 2}', "the target 'b' has one value only"),
         ("t.json", b'{"a": [], "b": []}', "no row has a value of the target 'b'"),
         ("t.csv", b"a,b\n1,u\n2,u\n3,\n", "the target 'b' has one value only"),
