@@ -15,14 +15,11 @@ from sklearn.utils.validation import check_is_fitted
 from ._explanations import Explanations
 from ._statistics.estimates import Estimate
 from ._views import pictures, plots
-from ._views.plots import Lines
+from ._views.plots import Floats, Lines, Places
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure, SubFigure
-
-Floats = NDArray[np.float64]
-Places = NDArray[np.intp]
 
 _KINDS = ["bar", "beeswarm", "box", "compare", "effect", "heatmap", "interactions", "row"]
 # What a kind draws, one of these, where it is not explanations alone.

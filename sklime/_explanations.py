@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils import Bunch
 
+from ._anova.terms import Floats
 from ._interactions import Interactions
 from ._rows import Rows
 from ._statistics.aggregations import SIGNED, direction, submodular_pick
@@ -24,7 +25,6 @@ from ._tables.table import Table
 from ._views.html import describe, ranking
 from ._views.pictures import measure
 
-Floats = NDArray[np.float64]
 Aggregation = str | Callable[..., Any]
 
 

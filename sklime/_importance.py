@@ -160,8 +160,7 @@ def lime_importance(
         columns are Shapley values. "lime" is lime's ``0.75 * sqrt(n_features)``, which is so wide
         that interactions are hardly seen. "auto" is 0.3, with the engine "local" 0.4 and with
         "lime" lime's. 0 changes one column of a row at a time, by the engine "local": it sees
-        interactions of all orders, and for a `scoring` is permutation importance, row by row. It
-        asks ``num_samples * n_features`` rows for each row explained.
+        interactions of all orders, and for a `scoring` is permutation importance, row by row.
     conditional : bool, default=False
         With ``kernel_width=0``: whether a column is drawn given the row's other columns, from
         training rows that are alike in what these say of it. Columns that go together then lend
@@ -184,10 +183,9 @@ def lime_importance(
         the weights of any row at any kernel width. "local": a neighbourhood for each row. "lime":
         the lime package, row by row.
     tol : float, default=None
-        Double the samples until the largest standard error (of the neighbourhood) is at most `tol`
-        times the range of the importances, the criterion of SAGE, from 128 samples on at the least
-        and to 131,072 at most, with a ConvergenceWarning there. The engine "pooled" keeps the rows
-        that it has; "lime" does not know its error and refuses. None takes `num_samples`.
+        Double the samples (128 at the least, 131,072 at most) until the largest standard error, of
+        the neighbourhood, is at most `tol` times the range of the importances, as SAGE does. None
+        takes `num_samples`. The engine "lime" does not know its error and refuses.
     n_jobs : int, default=None
         Workers, in the convention of joblib, over the rows explained (and the folds).
     random_state : int, RandomState instance or None, default=None

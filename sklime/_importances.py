@@ -9,12 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import false_discovery_control
 
+from ._anova.terms import Floats
 from ._explanations import Explanations
 from ._statistics.estimates import Estimate
 from ._views.exports import dataframe_library
 from ._views.html import ranking
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(eq=False, repr=False, kw_only=True)

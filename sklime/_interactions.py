@@ -13,10 +13,8 @@ from ._anova.effects import Effects, interaction_strength, interaction_table, va
 from ._neighborhood.bins import Bins
 from ._statistics.estimates import Estimate
 from ._views.html import ranking, variance
-from ._views.plots import short
+from ._views.plots import Floats, short
 from .exceptions import parameter_error
-
-Floats = NDArray[np.float64]
 
 
 class Interaction(NamedTuple):

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ._anova.effects import Effects
-from ._anova.terms import inverse
+from ._anova.terms import Floats, inverse
 from ._interactions import column_number
 from ._neighborhood.bins import Bins
 from ._statistics.aggregations import row_weights_of
@@ -18,8 +18,6 @@ from ._tables.packing import packed, unpacked
 from ._tables.table import Table, stacked
 from ._views.exports import Exports
 from .exceptions import parameter_error
-
-Floats = NDArray[np.float64]
 
 _ALONE = np.ones(1)  # what the only output counts
 

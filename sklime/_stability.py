@@ -55,18 +55,16 @@ def importance_stability(
         With these attributes.
 
         nogueira : float
-            Stability of the selected sets, corrected for chance: 1 if all are the same, 0 on
-            average if they are random. Never below -1.
+            Stability of the selected sets: 1 if all are the same, 0 on average if they are random.
         nogueira_variance : float
             Estimated variance of `nogueira`.
         nogueira_confint : tuple of two floats
             Confidence interval of `nogueira`, by the normal approximation; it may pass 1.
         jaccard : float
-            Columns that two runs both select as a share of those that either selects, in [0, 1],
-            mean over pairs of runs.
+            Columns that two runs both select as a share of those that either selects; the mean
+            over pairs of runs, as of the correlations.
         kendall, spearman : float
-            Rank correlations (tau-b, rho) of two runs over all columns, in [-1, 1], mean over
-            pairs of runs. NaN if a run has the same importance for every column.
+            Rank correlations (tau-b, rho) of two runs; NaN if a run has all columns the same.
         k : int
             Number of columns that a run selects.
 

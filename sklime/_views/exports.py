@@ -8,8 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .._tables.table import Table
-
-Floats = NDArray[np.float64]
+from .plots import Floats
 
 REMAINDER = "(interactions, change inside bins)"  # what columns leave
 

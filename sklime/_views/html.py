@@ -12,8 +12,6 @@ from .._statistics.estimates import Estimate
 from .pictures import largest
 from .plots import texts
 
-Floats = NDArray[np.float64]
-
 _STYLE = """<style>
 .sklime {font-size: 13px; line-height: 1.4; max-width: 640px}
 .sklime p {margin: 4px 0}

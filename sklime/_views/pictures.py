@@ -3,7 +3,6 @@
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ..exceptions import parameter_error
 from . import plots
@@ -18,10 +17,7 @@ from .exports import (
     row_names,
     row_texts,
 )
-from .plots import Lines
-
-Floats = NDArray[np.float64]
-Places = NDArray[np.intp]
+from .plots import Floats, Lines, Places
 
 _MEASURES = {
     "mean_abs": "mean |{}|",
