@@ -7,7 +7,7 @@ values. So lime draws from the same distribution as the other engines, for any t
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -36,19 +36,7 @@ class Lime(Engine):
 
 @dataclass(frozen=True)
 class LimeReader:
-    """It calls lime for each row.
-
-    Attributes
-    ----------
-    neighborhood : Neighborhood
-    response : Response
-    num_samples : int
-        Rows of each neighbourhood, the explained row among them.
-    seed : int
-        A row's random numbers depend on it and on the row's bins, not on the other rows.
-    model_regressor : estimator or None
-        lime's parameter; None is its ridge regression.
-    """
+    """It calls lime for each row, with random numbers by the seed and the row's own bins alone."""
 
     neighborhood: Neighborhood
     response: Response
@@ -97,10 +85,6 @@ class LimeReader:
         return Surrogates(weights[None], fits).filled(
             untold, bins.own_probabilities(codes), predictions
         )
-
-    def __getstate__(self) -> dict[str, Any]:
-        # A progress bar does not travel.
-        return vars(self) | {"response": replace(self.response, advance=None)}
 
 
 class _Places:

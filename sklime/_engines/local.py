@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -94,10 +93,6 @@ class LocalReader:
         surrogates = difference_of_means(inside, cell, replicates, stay, own)
         return surrogates.filled(stay == 0, own, predictions)
 
-    def __getstate__(self) -> dict[str, Any]:
-        # A progress bar does not travel.
-        return vars(self) | {"response": replace(self.response, advance=None)}
-
 
 def difference_of_means(
     same: NDArray[np.bool_],
@@ -112,22 +107,11 @@ def difference_of_means(
     LIME's weight is ``E[f | z_j = 1] - E[f | z_j = 0] = Cov(f, z_j) / (q_j (1 - q_j))``, with q_j
     the chance of the own bin [1]_.
 
-    Parameters
-    ----------
-    same : ndarray of shape (n_cells, n_replicates * n_rows)
-        Whether each drawn cell is in the own bin that it was drawn around.
-    cell : ndarray of shape (n_explained, n_features)
-        Entry of `same` for each column of each explained row.
-    response : ndarray of shape (n_explained, n_replicates, n_rows, n_outputs)
-    inside, own : ndarrays of shape (n_explained, n_features)
-        Chance of the own bin under the kernel and without it.
+    `same` (n_cells, n_replicates * n_rows) tells which drawn cells are in the own bin that they
+    were drawn around, `cell` (n_explained, n_features) which of them are a row's; `response` is
+    (n_explained, n_replicates, n_rows, n_outputs); `inside` and `own` (n_explained, n_features) are
+    the chances of the own bin under the kernel and without it.
 
-    Returns
-    -------
-    Surrogates
-
-    References
-    ----------
     .. [1] D. Garreau and U. von Luxburg, "Looking Deeper into Tabular LIME", 2020.
     """
     n_rows = response.shape[2]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -93,7 +92,3 @@ class OneColumnReader:
         fits = np.full((n, 3, n_outputs), np.nan)
         fits[:, 0] = self.mean - ((1 - outside) * replicates.mean(axis=0)).sum(axis=1)
         return Surrogates(replicates, fits)
-
-    def __getstate__(self) -> dict[str, Any]:
-        # A progress bar does not travel.
-        return vars(self) | {"response": replace(self.response, advance=None)}

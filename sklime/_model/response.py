@@ -53,6 +53,9 @@ class Response:
             self.advance(len(values))
         return values
 
+    def __getstate__(self) -> dict[str, Any]:
+        return vars(self) | {"advance": None}  # a progress bar does not travel
+
     def check(self, answer: "_Answer", X: Any) -> NDArray[np.float64]:
         """The model's answer for the rows of X as an array (n_rows, n_outputs)."""
         name = _method_name(self.estimator, self.method)
