@@ -336,11 +336,8 @@ class LimeImportanceDisplay:
         return columns, Lines([self.feature_names[j] for j in columns], rest, faint)
 
     def _bar(self, ax: Any, top: int | None) -> Any:
-        columns, lines = self._lines(top)
-        ends = None if self.intervals is None else self.intervals[columns]
-        ax = plots.axes(ax, lines, "Importances" + plots.told(lines.faint), self.name)
-        plots.bars(ax, self.importances[columns], ends, lines.faint)
-        return ax
+        shown = self.feature_names, self.importances, self.intervals
+        return pictures.ranking(ax, *shown, top, "Importances", self.name)
 
     def _box(self, ax: Any, top: int | None) -> Any:
         columns, lines = self._lines(top)

@@ -281,10 +281,9 @@ class LimeImportanceWrapper(Delegates, MetaEstimatorMixin, BaseEstimator):
         explanations = explanations._each_row_once() if pooled else explanations
         whole = explanations.estimate(self.aggregation, labels) if pooled else mean_estimate(parts)
         importances = summary(whole, explanations, self.aggregation, labels)
-        for name in ("feature_names_in_", "estimators_", "fold_importances_", "_explainers"):
+        optional = ("feature_names_in_", "estimators_", "fold_importances_", "_explainers")
+        for name in (*optional, "pvalues_", "confidences_", "explanations_"):
             self.__dict__.pop(name, None)  # of an earlier fit with other settings
-        for name in ("pvalues_", "confidences_", "explanations_"):
-            self.__dict__.pop(name, None)
         self.estimator_ = estimator
         self.n_features_in_ = getattr(estimator, "n_features_in_", table.n_columns)
         if table.names is not None:  # the inner estimator's own may be others

@@ -112,16 +112,14 @@ def _method(wrapper: Any) -> str:
 def _check_scoring(wrapper: Any, y: NDArray[Any], kind: str | None) -> None:
     """Refuse a score that is none of such a target, or of such a response."""
     scoring = wrapper.scoring
-    if kind not in ("classifier", "regressor"):
-        return
     if kind == "regressor":
         checked_scoring(scoring, "predict", classes=False)
         check_array(y, ensure_2d=False, dtype=np.float64, input_name="y", estimator=wrapper)
-        return
-    if y.ndim != 1:
-        must = "be None unless the target is one class a row"
-        raise parameter_error("scoring", must, scoring)
-    checked_scoring(scoring, _method(wrapper), classes=True)
+    elif kind == "classifier":
+        if y.ndim != 1:
+            must = "be None unless the target is one class a row"
+            raise parameter_error("scoring", must, scoring)
+        checked_scoring(scoring, _method(wrapper), classes=True)
 
 
 def _check_labels(wrapper: Any, y: NDArray[Any], kind: str) -> None:

@@ -5,12 +5,11 @@ from html import escape
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from .._anova.effects import Effects, variance_split
 from .._statistics.estimates import Estimate
 from .pictures import largest
-from .plots import texts
+from .plots import Names, texts
 
 _STYLE = """<style>
 .sklime {font-size: 13px; line-height: 1.4; max-width: 640px}
@@ -30,21 +29,14 @@ _STYLE = """<style>
 </style>"""
 
 
-def ranking(
-    title: str,
-    names: Sequence[Any] | NDArray[Any],
-    estimate: Estimate,
-    notes: Sequence[str] = (),
-    *,
-    max_features: int = 15,
-) -> str:
+def ranking(title: str, names: Names, estimate: Estimate, notes: Sequence[str] = ()) -> str:
     """Return a table of names by decreasing size of their values, with bars.
 
     It takes the colours of its page, and escapes every text. Standard errors that are not finite
     are left out; values whose interval holds 0 are in italics, with empty bars.
     """
     values, sem, told = estimate.values, estimate.sem, estimate.told()
-    shown, rest = largest(values, max_features)
+    shown, rest = largest(values, 15)
     numbers = np.reshape(texts(np.append(values[shown], sem[shown])), (2, -1))
     shares = values / (np.abs(values).max(initial=0) or 1)
     lines = [

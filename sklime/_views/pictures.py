@@ -17,7 +17,7 @@ from .exports import (
     row_names,
     row_texts,
 )
-from .plots import Floats, Lines, Places
+from .plots import Floats, Lines, Names, Places
 
 _MEASURES = {
     "mean_abs": "mean |{}|",
@@ -70,18 +70,38 @@ def row(ax: Any, explained: Any, k: int, i: int, top: int | None) -> Any:
     return ax
 
 
+def ranking(
+    ax: Any,
+    names: Names,
+    values: Floats,
+    intervals: Floats | None,
+    top: int | None,
+    title: str,
+    label: str,
+    *,
+    signed: bool = False,
+) -> Any:
+    """Bars of the largest values with their intervals (n, 2), empty where these hold 0."""
+    shown, rest = largest(values, top)
+    if signed:
+        shown = shown[plots.descending(values[shown])]
+    ends, faint = None, None
+    if intervals is not None:
+        ends, faint = intervals[shown], plots.holds_zero(intervals[shown])
+        title += ", with 95 % intervals" + " (empty bars: they hold 0)" * bool(faint.any())
+    rest = rest if len(values) else "no pair rises above the noise"
+    ax = plots.axes(ax, Lines([names[j] for j in shown], rest, faint), title, label)
+    plots.bars(ax, values[shown], ends, faint, signed=signed)
+    return ax
+
+
 def interactions(ax: Any, explained: Any, top: int | None) -> Any:
     """The strongest pairs of columns."""
     pairs, estimate = explained.interactions.estimates()
-    shown, rest = largest(estimate.values, top)
     times = " \N{MULTIPLICATION SIGN} "
-    names = [times.join(plots.short(name, 15) for name in pairs[i][:2]) for i in shown]
-    faint = ~estimate.told()[shown]
-    lines = Lines(names, rest if pairs else "no pair rises above the noise", faint)
+    names = [times.join(plots.short(name, 15) for name in pair[:2]) for pair in pairs]
     what = f"adds {_to(explained)} (standard deviation)"
-    ax = plots.axes(ax, lines, "Interactions" + plots.told(faint), what)
-    plots.bars(ax, estimate.values[shown], estimate.confint()[shown], faint)
-    return ax
+    return ranking(ax, names, estimate.values, estimate.confint(), top, "Interactions", what)
 
 
 def pair(ax: Any, explained: Any, k: int, columns: Any) -> Any:
@@ -107,13 +127,8 @@ def effect(ax: Any, explained: Any, k: int, column: int | str, top: int | None) 
     title, x = f"Effect of {name}", column_values(explained)[:, j]
     edges, dates = bin_edges(explained, j, x)
     if len(edges) < 3:
-        shown, rest = largest(found.effects, top)
-        shown = shown[plots.descending(found.effects[shown])]
-        ends = found.intervals[shown]
-        lines = Lines([found.bins[b] for b in shown], rest, plots.holds_zero(ends))
-        ax = plots.axes(ax, lines, title + plots.told(lines.faint), what)
-        plots.bars(ax, found.effects[shown], ends, lines.faint, signed=True)
-        return ax
+        shown = found.effects, found.intervals
+        return ranking(ax, found.bins, *shown, top, title, what, signed=True)
     strength = explained.interactions.strength[j]
     other, shade, levels = int(strength.argmax()), np.full(len(x), np.nan), None
     if strength[other]:

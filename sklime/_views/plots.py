@@ -307,13 +307,6 @@ def holds_zero(intervals: Floats) -> Mask:
     return np.asarray((intervals[:, 0] <= 0) & (intervals[:, 1] >= 0))
 
 
-def told(faint: Mask | None) -> str:
-    """What is said of intervals, where there are any."""
-    if faint is None:
-        return ""
-    return ", with 95 % intervals" + " (empty bars: they hold 0)" * bool(faint.any())
-
-
 def number_axis(ax: Any, numbers: Floats, n_lines: int) -> None:
     """So few ticks that their numbers stay apart in a small plot, and a line at 0 if needed."""
     ax.locator_params(axis="x", nbins=5, steps=[1, 2, 5, 10])
