@@ -24,15 +24,10 @@ _NUMBER = re.compile(
     r"\s*(?P<after>[^\d.,()]{0,12})\)?"
 )
 _FACTORS = {"-": -1.0, "k": 1e3, "m": 1e6, "b": 1e9, "bn": 1e9}  # "1.5-", "€1.2M" beside "€250K"
-# By the decimal mark: digits in full, and those that another mark would not allow.
+# Digits in full by the decimal mark.
 _DIGITS = {
-    mark: rf"(?:\d+|\d{{1,3}}(?:{gap}\d{{2,3}})*{gap}\d{{3}})?(?:\{mark}\d*)?"
+    mark: rf"(?:\d+|[1-9]\d{{0,2}}(?:{gap}\d{{2,3}})*{gap}\d{{3}})?(?:\{mark}\d*)?"
     for mark, gap in ((".", r"[,\s'\u2019]"), (",", r"[.\s'\u2019]"))
-}
-_TELLING = {
-    mark: rf"\d+\{mark}(?:\d{{1,2}}|\d{{4,}})|0?\{mark}\d+|\d{{4,}}\{mark}\d+"
-    rf"|\d{{1,3}}(?:\{other}\d{{3}}){{2,}}|\d{{1,3}}(?:\{other}\d{{3}})+\{mark}\d+"
-    for mark, other in ((".", ","), (",", "."))
 }
 
 # A year of four digits, three parts that end with one of two, or Jan-18. pandas would take "1-2",
@@ -96,9 +91,8 @@ def _parts(texts: Any) -> Any:
 
 def _mark(digits: Any, default: str) -> str:
     """The decimal mark that more of the digits allow only."""
-    digits = digits.str.replace(r"[\s'\u2019]", "", regex=True)
-    votes = {mark: int(digits.str.fullmatch(_TELLING[mark]).eq(True).sum()) for mark in ".,"}
-    return default if votes["."] == votes[","] else max(votes, key=votes.__getitem__)
+    fits = {mark: digits.str.fullmatch(_DIGITS[mark]).eq(True).sum() for mark in ".,"}
+    return default if fits["."] == fits[","] else max(fits, key=fits.__getitem__)
 
 
 def _numbers(counts: Any, mark: str) -> Any:
