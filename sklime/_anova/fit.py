@@ -4,8 +4,6 @@ The pool's columns are independent, so that the model's functional ANOVA on bins
 ``f = f0 + sum_j m_j + sum_jk I_jk + ...``, can be estimated term by term.
 """
 
-from __future__ import annotations
-
 import numpy as np
 
 from .effects import Effects

@@ -1,7 +1,5 @@
 """Pairs and triples of columns that interact, found and fitted together."""
 
-from __future__ import annotations
-
 import itertools
 from collections.abc import Iterable
 

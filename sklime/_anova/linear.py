@@ -5,8 +5,6 @@ columns at once, with one number each, and leaves much less noise for what comes
 all if the model is linear. The law of the values is known, so its main effects are, too.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """Search for the pairs and triples of columns that interact."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from typing import Any
 

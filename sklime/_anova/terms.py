@@ -224,12 +224,7 @@ class Term:
         return self.filled(centred(table * factor[:, None], self.margins))
 
     def move(
-        self,
-        cells: Cells,
-        residual: Floats,
-        table: Floats,
-        sums: Floats,
-        counts: Ints,
+        self, cells: Cells, residual: Floats, table: Floats, sums: Floats, counts: Ints
     ) -> None:
         """Go towards a table as far as the residual sum of squares falls, and no farther.
 

@@ -1,7 +1,5 @@
 """LIME weights at any kernel width, in closed form, from main effects and interactions."""
 
-from __future__ import annotations
-
 import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from functools import reduce

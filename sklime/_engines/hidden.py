@@ -1,7 +1,5 @@
 """What pairs of columns too weak to be found one by one may add to importances."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import numpy as np

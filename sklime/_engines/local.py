@@ -1,7 +1,5 @@
 """A neighbourhood for each row, drawn from its own kernel-weighted law."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,15 +10,7 @@ from .._model.response import Response
 from .._neighborhood.points import uniform_batches
 from .._neighborhood.sampler import Neighborhood
 from .pool import split_samples
-from .weights import (
-    Codes,
-    Engine,
-    Floats,
-    Surrogates,
-    drop_rounding,
-    linear_fits,
-    weight_gain,
-)
+from .weights import Codes, Engine, Floats, Surrogates, drop_rounding, linear_fits, weight_gain
 from .workers import chunks, working_memory
 
 # Cells of a row's neighbourhood that are multiplied at once. Whatever the working memory, as the
@@ -95,11 +85,7 @@ class LocalReader:
 
 
 def difference_of_means(
-    same: NDArray[np.bool_],
-    cell: NDArray[np.intp],
-    response: Floats,
-    inside: Floats,
-    own: Floats,
+    same: NDArray[np.bool_], cell: NDArray[np.intp], response: Floats, inside: Floats, own: Floats
 ) -> Surrogates:
     """LIME weights from neighbourhoods drawn from the kernel-weighted law itself.
 

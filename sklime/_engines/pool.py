@@ -1,7 +1,5 @@
 """The pool: perturbed rows that the model is asked about once, for all explanations."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Any
 

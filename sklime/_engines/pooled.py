@@ -1,7 +1,5 @@
 """Main effects and interactions of the model from one pool; weights at any width from them."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """How many rows the model is asked about."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """The bins of every column of a training table, without the table."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import cached_property

@@ -1,7 +1,5 @@
 """lime's kernel over the columns in which a perturbed row is outside the row's own bins."""
 
-from __future__ import annotations
-
 import numpy as np
 from numpy.typing import NDArray
 

@@ -19,13 +19,7 @@ _GROUP_CELLS = 2**20
 
 
 def uniform_batches(
-    n_features: int,
-    n_replicates: int,
-    rows: range,
-    most: int,
-    seed: int,
-    *,
-    sobol: bool = True,
+    n_features: int, n_replicates: int, rows: range, most: int, seed: int, *, sobol: bool = True
 ) -> Iterator[NDArray[np.float64]]:
     """Independently randomised quasi-Monte-Carlo points, one replicate after the other.
 

@@ -1,7 +1,5 @@
 """Which rows are explained, and the neighbourhood that they have in common."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np
@@ -58,7 +56,7 @@ def has_weight(i: int, train: NDArray[np.float64], test: NDArray[np.float64]) ->
         return True
     warn(
         f"Fold {i} of cv is left out: it has no {'held-out' if train.any() else 'training'} row of "
-        "weight above 0.",
+        "weight above 0."
     )
     return False
 

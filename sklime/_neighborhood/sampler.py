@@ -5,8 +5,6 @@ the bin. One gather through the inverse of the column's distribution function do
 value that a model is asked about is one of the training table, or of a row to explain.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from functools import partial
 from typing import Any

@@ -1,7 +1,5 @@
 """Dataframes as arrays, lists and bytes, which every way to store an object takes."""
 
-from __future__ import annotations
-
 from importlib import import_module
 from io import BytesIO
 from typing import Any
