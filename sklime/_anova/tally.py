@@ -88,21 +88,21 @@ def signal_shares(counts: Floats, freedoms: Ints) -> Floats:
     ndarray of shape (n_freedoms, n_ratios)
         0 where there is no table, and without degrees of freedom.
     """
-    rows, kinds = present = np.nonzero(counts * np.sign(freedoms)[:, None])
-    free, ratio = freedoms[rows, None], RATIOS[kinds, None]
+    rows, ratios = present = np.nonzero(counts * np.sign(freedoms)[:, None])
+    free, ratio = freedoms[rows, None], RATIOS[ratios, None]
     gains = np.append(0, 2.0 ** np.arange(-3, 14))
     fit = -free / 2 * (ratio / (1 + gains) + np.log1p(gains))
     likelihood = np.exp(fit - fit.max(axis=1, keepdims=True))
-    prior = np.full(len(gains), 1 / len(gains))
-    posterior = likelihood
+    prior, kinds = np.full(len(gains), 1 / len(gains)), counts[present]
     for _ in range(60):
-        posterior = likelihood * prior
-        posterior /= posterior.sum(axis=1, keepdims=True)
-        before, prior = prior, counts[present] @ posterior
+        # What each gain explains of the tables.
+        before, prior = prior, prior * ((kinds / (likelihood @ prior)) @ likelihood)
         prior[0] += NULL_TERMS
         prior /= prior.sum()
         if np.abs(prior - before).max() < 1e-3:
             break
+    posterior = likelihood * before
+    posterior /= posterior.sum(axis=1, keepdims=True)
     shares = np.zeros(counts.shape)
     shares[present] = posterior @ (gains / (1 + gains))
     return shares
