@@ -239,8 +239,8 @@ class LimeImportanceWrapper(Delegates, MetaEstimatorMixin, BaseEstimator):
             Of every row; with `cv`, the mean of the folds' models. The model is asked for these
             rows' own predictions only, and by the engines "local" and "lime" for their neighbours.
         """
-        check_is_fitted(self)
         if not hasattr(self, "_explainers"):
+            check_is_fitted(self)
             raise AttributeError("explain needs keep_explanations=True. Got False instead.")
         return Explanations.mean(
             [explainer.explain(X, y, kernel_width) for explainer in self._explainers]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import nullcontext
 from functools import partial
 from typing import Any
 
@@ -52,7 +53,8 @@ def _explain_chunks(
 ) -> Surrogates:
     """Explain rows by chunks that fit in a worker's share of the memory, in MiB."""
     n_rows = len(arrays[0])
-    with config_context(working_memory=memory):
+    whole = memory == get_config()["working_memory"]
+    with nullcontext() if whole else config_context(working_memory=memory):
         parts = (
             reader.explain(kernel_width, *(array[rows] for array in arrays))
             for rows in chunks(n_rows, reader.row_bytes)

@@ -175,6 +175,7 @@ class Explainer:
             )
             read = partial(
                 self._explain,
+                Table(data),
                 data,
                 predictions,
                 target,
@@ -197,6 +198,7 @@ class Explainer:
             raise parameter_error("y", "be given for a scoring", None)
         rows = np.arange(table.n_rows)
         return self._explain(
+            table,
             table.take(rows),
             self.response_(X),
             target_array(y),
@@ -255,6 +257,7 @@ class Explainer:
 
     def _explain(
         self,
+        table: Table,
         data: Any,
         predictions: NDArray[np.float64],
         y: Any,
@@ -263,8 +266,8 @@ class Explainer:
         kernel_width: float,
         **rows: Any,
     ) -> Explanations:
-        """Explanations by the samples there are."""
-        table, response = Table(data), self.response_
+        """Explanations of a table, whose rows are the data, by the samples there are."""
+        response = self.response_
         codes = self.bins_.encode(table)
         arrays: list[NDArray[Any]] = [codes, predictions]
         if isinstance(reader, OneColumnReader):

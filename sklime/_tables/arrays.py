@@ -20,10 +20,17 @@ class Array:
     kind = "array"
 
     def __init__(self, X: Any) -> None:
+        self._like: Any = np.asarray
+        self._array = X if _is_plain(X) else self._checked(X)
+        self._longer: dict[int, NDArray[Any]] = {}
+        self.shape: tuple[int, int] = self._array.shape
+
+    def _checked(self, X: Any) -> NDArray[Any]:
         # Arrays of other libraries become NumPy's, and are made again for the model if it is
         # one that scikit-learn gives them as they are.
         xp, is_array_api = get_namespace(X)
-        self._like = partial(xp.asarray, device=device(X)) if is_array_api else np.asarray
+        if is_array_api:
+            self._like = partial(xp.asarray, device=device(X))
         with config_context(array_api_dispatch=False):
             array = check_array(
                 X, dtype=None, ensure_all_finite=False, ensure_min_samples=0, ensure_min_features=0
@@ -32,9 +39,7 @@ class Array:
             array = np.asarray(X, dtype=object)  # NumPy makes strings of a list's numbers
         if array.dtype.kind == "V":
             raise ValueError(f"Structured arrays are not supported. Got dtype {array.dtype}.")
-        self._array = array
-        self._longer: dict[int, NDArray[Any]] = {}
-        self.shape: tuple[int, int] = array.shape
+        return array
 
     def nbytes(self) -> int:
         return int(self._array.nbytes)
@@ -83,6 +88,11 @@ class Array:
 
     def take(self, indices: NDArray[np.intp]) -> Any:
         return self._like(self._array[indices])
+
+
+def _is_plain(X: Any) -> bool:
+    """Whether X is a matrix of real numbers, of which there is nothing to check."""
+    return type(X) is np.ndarray and X.ndim == 2 and X.dtype.kind in "biuf"
 
 
 class Sparse:

@@ -42,7 +42,8 @@ class Table:
         self.native = X
         self.kind = self._store.kind
         self.n_rows, self.n_columns = self._store.shape
-        self.names: NDArray[np.object_] | None = _get_feature_names(X)
+        named = not isinstance(X, np.ndarray)
+        self.names: NDArray[np.object_] | None = _get_feature_names(X) if named else None
 
     @cached_property
     def row_nbytes(self) -> float:
@@ -180,6 +181,8 @@ class Table:
 
 def _store(X: Any) -> Array | Sparse | Frame:
     """X by the means of its kind."""
+    if isinstance(X, np.ndarray):  # the most common, and the others take long to tell
+        return Array(X)
     if sparse.issparse(X):
         return Sparse(X)
     if nw.dependencies.is_pandas_dataframe(X):
