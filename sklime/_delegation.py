@@ -1,12 +1,15 @@
 """What the wrapper hands on to its inner estimator: answers, metadata and tags."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from copy import deepcopy
 from functools import wraps
 from inspect import signature
 from types import MethodType
 from typing import Any, Generic, TypeVar
 
+import numpy as np
+from scipy.sparse import issparse
 from sklearn import get_config
 from sklearn.base import _fit_context
 from sklearn.frozen import FrozenEstimator
@@ -15,6 +18,8 @@ from sklearn.utils import Bunch, Tags, get_tags
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted, has_fit_parameter
+
+from ._tables.table import Table
 
 _T = TypeVar("_T")
 
@@ -63,6 +68,34 @@ class MirrorsSampleWeight(Generic[_T]):
 def validated_fit(fit: Callable[..., _T]) -> MirrorsSampleWeight[_T]:
     """Check parameters before a `fit`, whose signature is that of the inner estimator's."""
     return MirrorsSampleWeight(_fit_context(prefer_skip_nested_validation=False)(fit))
+
+
+def overwrites(estimator: Any) -> bool:
+    """Whether parameters of an estimator, or of a step, let it change X in its fit."""
+    params = estimator.get_params() if hasattr(estimator, "get_params") else {}
+    return any(
+        value is False and name.rpartition("__")[2].lower() in ("copy", "copy_x")
+        for name, value in params.items()
+    )
+
+
+@contextmanager
+def unchanged(table: Table, estimator: Any) -> Iterator[None]:
+    """Refuse an estimator whose fit changes the array that is to be explained, by some rows."""
+    some = np.linspace(0, table.n_rows - 1, min(table.n_rows, 64)).astype(np.intp)
+
+    def cells() -> bytes:
+        rows = table.take(some)
+        return bytes((rows.tocsr().data if issparse(rows) else rows).tobytes())
+
+    shared = issparse(table.native) or isinstance(table.native, np.ndarray)
+    before = cells() if shared else b""
+    yield
+    if shared and cells() != before:
+        raise ValueError(
+            f"{type(estimator).__name__} changed X in its fit, and it is X that is explained: "
+            "let it change a copy."
+        )
 
 
 _DOC = """{}

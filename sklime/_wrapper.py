@@ -14,7 +14,7 @@ from sklearn.utils import _safe_indexing, check_random_state, metadata_routing
 from sklearn.utils._param_validation import HasMethods
 from sklearn.utils.validation import _check_method_params, check_is_fitted
 
-from ._delegation import Delegates, validated_fit
+from ._delegation import Delegates, overwrites, unchanged, validated_fit
 from ._engines import over_workers
 from ._explainer.checks import check_fit
 from ._explainer.explainer import Explainer, Plan, kept_labels
@@ -197,20 +197,21 @@ class LimeImportanceWrapper(Delegates, MetaEstimatorMixin, BaseEstimator):
         folds = self._folds(X, y, sample_weight, split)
         explainer = Explainer(**{name: getattr(self, name) for name in PARAMETERS})
         plans = explainer.plans(
-            X,
+            X.copy() if overwrites(self.estimator) and hasattr(X, "copy") else X,
             y,
             [(test, seed) for _, test, seed in folds],
             estimator=self.estimator,
             sample_weight=sample_weight,
         )
         estimator = clone(self.estimator)
-        estimator.fit(X, y, **routed.estimator.fit)
+        with unchanged(plans[0].table, estimator):
+            estimator.fit(X, y, **routed.estimator.fit)
         if self.cv is None:
             fold = _Fold(estimator, explainer, explainer.fit_explain(estimator, plans[0]))
             self._keep(estimator, plans[0].table, [fold])
             return self
         alone = replace(explainer, n_jobs=1)
-        classes = class_values(estimator, self.response_method, X)
+        classes = class_values(estimator, self.response_method, plans[0].table.native)
         given = alone, X, y, routed.estimator.fit, classes
         jobs = [
             partial(_fit_and_explain, clone(self.estimator), *given, train, plan)
@@ -322,7 +323,7 @@ def _fit_and_explain(
     plan: Plan,
 ) -> _Fold:
     """Fit an estimator to the training rows of a fold and explain its held-out ones."""
-    X_train = Table(X).take(train)  # in the format of X, a COO matrix included
+    X_train = plan.table.take(train)  # in the format of X, a COO matrix included
     if issparse(y):
         y = y.tocsr()  # other formats, and what is only array-like, have no rows to take
     elif y is not None and not hasattr(y, "shape"):

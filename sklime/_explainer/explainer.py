@@ -200,7 +200,7 @@ class Explainer:
         return self._explain(
             table,
             table.take(rows),
-            self.response_(X),
+            self.response_(table.take(rows)),  # which it may change
             target_array(y),
             self.reader_,
             kernel_width=self._width(kernel_width),

@@ -112,7 +112,7 @@ def choose_response(
     `classes` are the class values to report, where those of a fold's model may lack some.
     """
     estimator, method = _to_ask(estimator, response_method)
-    answer = _arrays(getattr(estimator, method)(X))
+    answer = _asked(estimator, method, X)
     seen = _target_classes(_named_classes(estimator)) or _target_classes(classes)
     if seen is None and _are_probabilities(method, answer):  # of classes that have no names
         seen = [np.arange(_width(part)) for part in _by_target(answer, 1)]
@@ -151,12 +151,11 @@ def class_values(estimator: Any, response_method: str, X: Any) -> Any:
     estimator, method = _to_ask(estimator, response_method)
     if method not in ("predict", "__call__") or kind not in ("classifier", "clusterer", None):
         return None
-    ask = getattr(estimator, method)
     if kind is None:  # one row tells numbers from labels
-        first = _arrays(ask((X.tocsr() if issparse(X) else X)[:1]))
+        first = _asked(estimator, method, (X.tocsr() if issparse(X) else X)[:1])
         if isinstance(first, list) or not _are_labels(first):
             return None
-    labels = _arrays(ask(X))
+    labels = _asked(estimator, method, X)
     several = isinstance(labels, list) or labels.ndim == 2
     n_targets = (len(labels) if isinstance(labels, list) else labels.shape[1]) if several else 1
     values = [_distinct(part) for part in _by_target(labels, n_targets)]
@@ -222,6 +221,11 @@ def _named_classes(estimator: Any) -> Any:
 # -- answers
 
 _Answer = NDArray[Any] | list[NDArray[Any]]
+
+
+def _asked(estimator: Any, method: str, X: Any) -> _Answer:
+    """The answer for rows that are wanted again: a model may change what it is given."""
+    return _arrays(getattr(estimator, method)(X.copy() if hasattr(X, "copy") else X))
 
 
 def _arrays(answer: Any) -> _Answer:
@@ -299,7 +303,7 @@ def _outputs_are_classes(
     # Three classes have as many pairs: decisions between those do not show the class predicted.
     shown = seen[0][_columns(answer).argmax(axis=1)]
     may_be_pairs = width == 3 and method == "decision_function" and hasattr(estimator, "predict")
-    return not may_be_pairs or bool(np.mean(shown == _arrays(estimator.predict(X))) > 0.9)
+    return not may_be_pairs or bool(np.mean(shown == _asked(estimator, "predict", X)) > 0.9)
 
 
 def _width(answer: NDArray[Any]) -> int:
@@ -311,7 +315,10 @@ def _is_multilabel(estimator: Any, method: str, X: Any, answer: NDArray[Any]) ->
     """Whether several classes can be true at once: labels then have a column for each."""
     if method == "predict_proba" and np.allclose(_columns(answer).sum(axis=1), 1):
         return False
-    return hasattr(estimator, "predict") and getattr(estimator.predict(X), "ndim", 1) == 2
+    if not hasattr(estimator, "predict"):
+        return False
+    labels = _asked(estimator, "predict", X)
+    return not isinstance(labels, list) and labels.ndim == 2
 
 
 def _target_classes(classes: Any) -> list[NDArray[Any]] | None:

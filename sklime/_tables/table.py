@@ -29,7 +29,7 @@ class Table:
     Attributes
     ----------
     native : object
-        `X` itself.
+        `X` itself, or a shallow copy of a pandas frame.
     kind : {"array", "sparse", "frame"}
     n_rows, n_columns : int
     names : ndarray of shape (n_columns,), dtype object, or None
@@ -37,6 +37,8 @@ class Table:
     """
 
     def __init__(self, X: Any) -> None:
+        if nw.dependencies.is_pandas_dataframe(X):
+            X = X.copy(deep=False)  # columns that a model assigns to X are not the table's
         self._store: Any = _store(X)
         self._others: Mapping[int, Table] = {}  # rows to gather from besides
         self.native = X
