@@ -3,7 +3,7 @@
 from argparse import ArgumentParser, ArgumentTypeError
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import NoReturn
 
 from .. import __version__
 from .models import ESTIMATORS
@@ -37,6 +37,22 @@ def width(text: str) -> float | str:
     return text if text in ("auto", "lime") else float(text)
 
 
+def _new_file(*endings: str) -> Callable[[str], Path]:
+    """Argument type of files to write, refused before the work and not after it."""
+
+    def parse(text: str) -> Path:
+        path = Path(text)
+        if path.is_dir():
+            raise ArgumentTypeError(f"{path} is a folder")
+        if not path.parent.is_dir():
+            raise ArgumentTypeError(f"there is no folder {path.parent}")
+        if endings and path.suffix.lower() not in endings:
+            raise ArgumentTypeError(f"{path} must end with {', '.join(endings)}")
+        return path
+
+    return parse
+
+
 def make_parser() -> ArgumentParser:
     """Return the parser, whose help is all that is said of the arguments."""
     parser = _Parser(
@@ -44,49 +60,42 @@ def make_parser() -> ArgumentParser:
         description="Rank the columns of a table by their LIME importances for a model.",
         epilog="Without FILE it ranks the columns of scikit-learn's breast cancer data.",
     )
+    add = parser.add_argument
     file = "table: .csv, .tsv, .txt, .json, .parquet or .xlsx, as people have them"
-    parser.add_argument("file", metavar="FILE", nargs="?", type=Path, help=file)
-    parser.add_argument("--version", action="version", version=f"sklime {__version__}")
-    for name, (metavar, text, options) in _options().items():
-        options |= {"metavar": metavar} if metavar else {}
-        parser.add_argument(f"--{name}", help=text, **options)
-    return parser
-
-
-def _options() -> dict[str, tuple[str, str, dict[str, Any]]]:
-    """What stands for the value of each option, its help, and what else argparse is told."""
-    several = {"action": "append", "default": []}
+    add("file", metavar="FILE", nargs="?", type=Path, help=file)
+    add("--version", action="version", version=f"sklime {__version__}")
+    add("--target", metavar="COLUMN", help="column to predict (default: the last one)")
     task = "default: classification of texts, booleans, categories and a few different integers"
+    add("--task", choices=["classification", "regression"], help=task)
+    unwanted = "leave this column out; repeatable"
+    add("--drop", metavar="COLUMN", action="append", default=[], help=unwanted)
     odd = "use it though it looks like an index, id or text; repeatable"
+    add("--keep", metavar="COLUMN", action="append", default=[], help=odd)
     rows = "rows to draw from a longer file (default: %(default)s)"
+    add("--rows", metavar="N", type=_integer(2), default=100_000, help=rows)
+    first, *_ = names = list(ESTIMATORS)
+    model = "default: %(default)s; %(choices)s"
+    add("--estimator", metavar="NAME", choices=names, default=first, help=model)
+    top = f"columns to show ({SHOWN}), and with --cv to score"
+    add("--top", metavar="K", type=_integer(1), help=top)
     folds = "show what a score gains by each column on the held-out rows of K folds, which columns "
     folds += "to keep, and how well those predict"
+    add("--cv", metavar="K", type=_integer(2), help=folds)
     scoring = f"the score that --cv ({FOLDS} folds if not given) takes; default: auto"
-    first, *_ = names = list(ESTIMATORS)
-    reach = "how far a neighbourhood reaches: a number, or 'lime' for lime's own (default: auto)"
-    given = "redraw each column given the others, by itself (slow; kernel width 0)"
+    add("--scoring", choices=_SCORES, help=scoring)
+    add("--output", metavar="CSV", type=_new_file(), help="write the importances of all columns")
+    plot = "draw the importances (or .pdf, .svg)"
+    add("--plot", metavar="PNG", type=_new_file(".png", ".pdf", ".svg"), help=plot)
+    report = "write a page with ranking, plots and settings"
+    add("--report", metavar="HTML", type=_new_file(), help=report)
     see = "see LimeImportanceWrapper"
-    return {
-        "target": ("COLUMN", "column to predict (default: the last one)", {}),
-        "task": ("", task, {"choices": ["classification", "regression"]}),
-        "drop": ("COLUMN", "leave this column out; repeatable", dict(several)),
-        "keep": ("COLUMN", odd, dict(several)),
-        "rows": ("N", rows, {"type": _integer(2), "default": 100_000}),
-        "estimator": (
-            "NAME",
-            "default: %(default)s; %(choices)s",
-            {"choices": names, "default": first},
-        ),
-        "top": ("K", f"columns to show ({SHOWN}), and with --cv to score", {"type": _integer(1)}),
-        "cv": ("K", folds, {"type": _integer(2)}),
-        "scoring": ("", scoring, {"choices": _SCORES}),
-        "output": ("CSV", "write the importances of all columns", {"type": Path}),
-        "plot": ("PNG", "draw the importances (or .pdf, .svg)", {"type": Path}),
-        "report": ("HTML", "write a page with ranking, plots and settings", {"type": Path}),
-        "values": ("", see, {"choices": ["contributions", "weights"]}),
-        "kernel-width": ("W", reach, {"type": width}),
-        "engine": ("", see, {"choices": ["pooled", "local", "lime"]}),
-        "discretizer": ("", see, {"choices": ["quartile", "decile", "entropy"]}),
-        "conditional": ("", given, {"action": "store_true"}),
-        "random-state": ("N", "default: %(default)s", {"type": _integer(0), "default": 0}),
-    }
+    add("--values", choices=["contributions", "weights"], help=see)
+    reach = "how far a neighbourhood reaches: a number, or 'lime' for lime's own (default: auto)"
+    add("--kernel-width", metavar="W", type=width, help=reach)
+    add("--engine", choices=["pooled", "local", "lime"], help=see)
+    add("--discretizer", choices=["quartile", "decile", "entropy"], help=see)
+    given = "redraw each column given the others, by itself (slow; kernel width 0)"
+    add("--conditional", action="store_true", help=given)
+    seed = "default: %(default)s"
+    add("--random-state", metavar="N", type=_integer(0), default=0, help=seed)
+    return parser

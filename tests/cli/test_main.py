@@ -505,10 +505,10 @@ def test_plot_is_written_in_the_format_of_its_name(suffix, start, tmp_path, file
         (["table.csv", "--target", "yy"], "table.csv has no column 'yy'; it has 'y', ..."),
         (["table.csv", "--target", "Q"], "table.csv has no column 'Q'; it has 'x', 'y', 't'"),
         (["table.csv", "--target", "t", "--task", "regression"], "the target 't' holds no numbers"),
-        (["--output", "."], "--output: . is a folder"),
-        (["--report", "none/page.html"], "--report: there is no folder none"),
+        (["--output", "."], "argument --output: . is a folder"),
+        (["--report", "none/page.html"], "argument --report: there is no folder none"),
         (["table.csv", "--output", "table.csv"], "FILE, --output, --plot and --report must be"),
-        (["--plot", "plot.doc"], "--plot: plot.doc must end with .png, .pdf or .svg"),
+        (["--plot", "plot.doc"], "argument --plot: plot.doc must end with .png, .pdf, .svg"),
     ],
 )
 def test_useless_argument_is_one_line(argv, message, tmp_path, monkeypatch, capsys):
