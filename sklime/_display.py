@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure, SubFigure
 
 _KINDS = ["bar", "beeswarm", "box", "compare", "effect", "heatmap", "interactions", "row"]
-# What a kind draws, one of these, where it is not explanations alone.
+# A kind needs one of these; all others need explanations.
 _NEEDED = {
     "bar": ("importances",),
     "box": ("fold_importances", "explanations"),

@@ -213,7 +213,7 @@ class Explanations(Rows):
             (self.replicates[:, :, mask] * outside[:, mask, None]).sum(axis=2)
             for mask in group_masks(Table(self.data), feature_groups).values()
         ]
-        # Readers know of columns, not of groups.
+        # Readers tell errors of columns, not of groups.
         grouped = replace(self, replicates=np.stack(sums, axis=2), values="weights", readers=())
         estimate = grouped._estimate(aggregation, labels)
         return dict(zip(feature_groups, estimate.values.tolist(), strict=True))
@@ -391,7 +391,7 @@ class Explanations(Rows):
             shares=shares,
             bias_correction=bias_correction,
             sample_weight=self.sample_weight,
-            # Whether a score gains is asked of rows to come, not of the table's.
+            # A gain is that on new rows, so the table is no finite population.
             population=self.population if self.coefficients is None else None,
             row_classes=None if self.classes is None else self.predictions.argmax(axis=1),
             num_features=self.num_features,

@@ -77,7 +77,7 @@ class Importances:
 
     @property
     def gains(self) -> Floats:
-        """What a score gains by each column, (n_features,); below 0 where the column misleads."""
+        """What a score gains by each column, (n_features,); below 0 where it loses."""
         return self._of_score(self.estimate.values)
 
     @property

@@ -19,9 +19,9 @@ from ._tables.table import Table, stacked
 from ._views.exports import Exports
 from .exceptions import parameter_error
 
-_ALONE = np.ones(1)  # what the only output counts
+_ALONE = np.ones(1)  # the share of a single output
 
-# What there is of each row; None where it is not known or not asked for.
+# Arrays with an entry for each row, or None.
 _OF_ROWS = ("known_fits", "predictions", "sample_indices", "sample_weight", "codes", "coefficients")
 
 
@@ -73,7 +73,7 @@ class Rows(Exports):
             arrays = [getattr(part, name) for part in parts]
             return None if arrays[0] is None else np.concatenate(arrays, axis=axis)
 
-        # Parts that one explainer wrote have its reader in common.
+        # Parts made by one explainer have the same reader.
         readers = {id(reader): reader for part in parts for reader in part.readers}
         read_by = [
             np.isin(list(readers), [id(reader) for reader in part.readers]) for part in parts
@@ -178,9 +178,9 @@ class Rows(Exports):
 
     @cached_property
     def unmeasured(self) -> NDArray[np.bool_]:
-        """Columns (n_features,) whose bins of the rows explained no sample was in.
+        """Columns (n_features,) with no sample in the bins of the rows explained.
 
-        In a row with one such cell the row's own answer tells of it.
+        A row with one such cell tells its weight by the row's own answer.
         """
         told = self.bins.frequencies > 0
         for reader in self.readers:
@@ -237,9 +237,9 @@ class Rows(Exports):
     def _values(
         self, labels: Any = "all", signed: bool = False, sizes: bool = False
     ) -> tuple[Values, Floats]:
-        """What is aggregated, of the outputs that `labels` means, and what each of them counts.
+        """Values of the outputs that `labels` names, and the share of each output.
 
-        Of two outputs that mirror each other the second one says it all if only `sizes` count.
+        If only `sizes` count, the second of two mirrored outputs is enough.
         """
         factor = None if self.values == "weights" else self._outside()
         if self.coefficients is not None:
@@ -260,7 +260,7 @@ class Rows(Exports):
 
     @cached_property
     def _mirrored(self) -> bool:
-        """Whether there are two outputs, of which one is what the other is not."""
+        """Whether there are two outputs, one the negative of the other."""
         first, *others = np.moveaxis(self.replicates, -1, 0)
         return len(others) == 1 and np.array_equal(first, -others[0])
 

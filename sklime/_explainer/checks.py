@@ -19,7 +19,7 @@ from .._rows import label_positions, refuse_signs
 from .._statistics.aggregations import SIGNED, resolve
 from ..exceptions import parameter_error, warn
 
-# Their answers but for "predict" are in no unit of y; the labels of a "clusterer" never are.
+# Only the answers of their "predict" can be compared with y; those of a "clusterer" never.
 _WITHOUT_TARGET = ("outlier_detector", "density_estimator")
 
 

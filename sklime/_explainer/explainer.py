@@ -57,7 +57,7 @@ class Plan:
 
 @dataclass(kw_only=True)
 class Explainer:
-    """A model explained: `fit_explain` asks it once, `explain` reads the answers ever after.
+    """Asks a model once in `fit_explain`, and explains any rows by its answers in `explain`.
 
     Its parameters are those of :func:`lime_importance`.
     """
@@ -127,7 +127,7 @@ class Explainer:
             classifier=classifier,
             categorical_features=self.categorical_features,
             discretizer=self.discretizer,
-            # One column at a time needs no rare bin often.
+            # One column at a time needs no extra rows in rare bins.
             n_samples=np.inf if self.kernel_width == 0 else self._samples(table).first(),
             conditional=self.conditional,
         )
@@ -141,7 +141,7 @@ class Explainer:
         """How many rows to ask about."""
         engine = self._engine()
         given = None if self.num_samples == "auto" else int(self.num_samples)
-        # Chance, not the pool, limits what a score tells.
+        # The error of a score is mostly that of the choice of rows: a larger pool helps little.
         follows = not engine.ASKS_TO_EXPLAIN and self.scoring is None
         cells = table.n_rows * table.n_columns if follows else None
         return Samples(given, engine.NUM_SAMPLES, self.tol, cells, table.n_columns, n_outputs)
@@ -234,7 +234,7 @@ class Explainer:
             explanations = read(sampler.reader)
             if not samples.grow:
                 break
-            # Pairs that are not found do not make a pool grow by itself: it would for long.
+            # By itself a pool does not grow for weak pairs: it would take very many rows.
             errors = explanations._relative_errors(
                 self.aggregation, kept_labels(self.labels), hidden=self.tol is not None
             )
@@ -314,5 +314,5 @@ class Explainer:
 
 
 def kept_labels(labels: Any) -> str:
-    """What labels mean in explanations that have no more outputs than were asked for."""
+    """`labels` for explanations that have only the outputs that were asked for."""
     return labels if isinstance(labels, str) and labels == "predicted" else "all"

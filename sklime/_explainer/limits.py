@@ -63,7 +63,7 @@ def _warn_of_shares(explanations: Explanations) -> None:
                 f"response's variance, and engine='pooled' leaves them out. {remedy}",
                 HigherOrderWarning,
             )
-        # The levels left over in a bin of all others are told by the rows' own answers.
+        # Rare levels share a bin, but the weights of a row with one follow from its own answer.
         if inside > (INSIDE_BINS if bins.told.all() else 1.0):
             warn(
                 f"Changes inside bins are at least {inside:.0%} of the response's variance, and "
@@ -121,7 +121,7 @@ def _warn_of_noise(
 
 
 def _mean(shares: ArrayLike) -> float:
-    """Mean of what is known, NaN if nothing is, which no limit is below."""
+    """Mean of the finite numbers; NaN if there are none, which is below no limit."""
     shares = np.asarray(shares)
     known = shares[np.isfinite(shares)]
     return float(known.mean()) if known.size else np.nan

@@ -28,15 +28,14 @@ BIAS_CORRECTED = ("mean_abs", "rms")
 HIDDEN_DOF = 3  # of the error by interactions that were not found
 N_GROUPS = 20  # of rows left out one at a time, where an aggregation is no mean over rows
 
-# Weights of a replicate that are worked on together, to save memory. The same on every machine, as
-# sums in another order are rounded differently.
+# Weights of a replicate in one block, to save memory. The same on every machine, as sums in another
+# order are rounded differently.
 _BLOCK = 2**16
 
-# A difference of squares that is smaller, of their size, is rounding.
+# A smaller difference of squares, relative to their size, is rounding.
 _ROUNDING = 1e-12
 
-# What aggregations that are functions of a mean over n rows take the mean of, and their derivative
-# by that mean.
+# Of functions of a mean over n rows: the terms of the mean, and the derivative by it.
 _MEANS: dict[str | None, tuple[Callable[[Array], Array], Callable[[Array, float], Any]]] = {
     "mean_abs": (np.abs, lambda mean, n: 1),
     "rms": (np.square, lambda mean, n: divide(np.ones_like(mean), 2 * np.sqrt(mean))),
@@ -92,7 +91,7 @@ class Estimate(NamedTuple):
 
 
 class Values:
-    """What is aggregated, made from replicates of the weights by blocks of rows to save memory.
+    """Values to aggregate, made from replicates of weights block by block to save memory.
 
     Weights are multiplied by a `factor` (n_explained, n_features), 1 - p for contributions; with
     `coefficients` (n_explained, n_outputs) the outputs of a row are added up to one.

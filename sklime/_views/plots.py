@@ -22,7 +22,7 @@ _MANY = 10_000  # dots from which on a vector file has a picture of them
 _MINUS = "\N{MINUS SIGN}"
 MOST_NUMBERS = 10  # columns of a heat map that has its numbers in it
 
-# The beeswarm's places side by side; of its rows, the height of a dot and of the highest stack.
+# A beeswarm's bins along the x-axis, and the heights of a dot and of the highest stack in a row.
 _PLACES, _DOT, _STACK = 100, 0.15, 0.84
 
 
@@ -79,7 +79,7 @@ def bars(
     faces = np.where(np.zeros(len(values), bool) if faint is None else faint, "none", colors)
     errors = None
     if intervals is not None and np.isfinite(intervals).all():
-        # A list, as matplotlib 3.10 takes an array (2, 1) amiss.
+        # A list, as matplotlib 3.10 reads an array (2, 1) wrongly.
         errors = np.abs(intervals.T - values).tolist()
     style = {"height": 0.7, "color": faces.tolist(), "edgecolor": colors.tolist()}
     whiskers = {"xerr": errors, "error_kw": {"ecolor": text_color(), "capsize": 2.5}}
