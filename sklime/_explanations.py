@@ -362,7 +362,7 @@ class Explanations(Rows):
         -----
         Greedily maximises ``sum_j I_j 1[some picked row shows column j]`` with
         ``I_j = sqrt(sum_i |W_ij|)``, which is at least 1 - 1/e of the best choice (Ribeiro, Singh
-        and Guestrin, 2016). Where rows add equally much, the one with the larger weights is taken.
+        and Guestrin, 2016). Of equally good rows the one with the larger weights is taken.
         """
         values, shares = self._values()
         size = np.abs(values.mean()) @ shares

@@ -72,13 +72,10 @@ def homogeneity(
 ) -> Array:
     r"""Return :math:`(1 - (H_j - H_{min}) / (H_{max} - H_{min})) \sqrt{\sum_i |W_{ij}|}`.
 
-    :math:`H_j` is the entropy over the classes c of
-    :math:`p_{cj} \propto \sqrt{\sum_{i \in c} |W_{ij}|}`: columns that speak for one class count
-    fully, the one that speaks most evenly for all counts 0 (van der Linden, Haned & Kanoulas,
-    2019, "Global aggregations of local explanations for black box models"). Columns without any
-    weight have no entropy and stay 0; with equal entropies every factor is 1.
-
-    `row_classes` (n_explained,) is the class of each row.
+    :math:`H_j` is the entropy over the classes c (`row_classes`) of
+    :math:`p_{cj} \propto \sqrt{\sum_{i \in c} |W_{ij}|}`: columns of one class count fully, the
+    one most even over all counts 0 (van der Linden, Haned & Kanoulas, 2019, "Global aggregations
+    of local explanations for black box models"). With equal entropies every factor is 1.
     """
     members = np.asarray(row_classes) == np.unique(row_classes)[:, np.newaxis]
     roots = np.sqrt((members * row_weights_of(len(weights), sample_weight)) @ np.abs(weights))
@@ -145,10 +142,7 @@ def direction(weights: Array, sample_weight: ArrayLike | None = None) -> tuple[A
 
 
 def submodular_pick(weights: Array, n: int) -> NDArray[np.intp]:
-    """Return the positions of `n` rows that cover the important columns, chosen greedily.
-
-    See :meth:`Explanations.pick`.
-    """
+    """Return the positions of `n` rows that cover the important columns, chosen greedily."""
     importance, shows, size = splime(weights), weights != 0, np.abs(weights).sum(axis=1)
     covered = np.zeros(weights.shape[1], dtype=bool)
     left = np.arange(len(weights))
