@@ -190,3 +190,46 @@ def test_cells_tell_the_decimal_mark_of_a_file(cells, default, mark):
 def test_mark_of_the_file_settles_what_a_column_leaves_open(mark):
     cells = pd.Series(["1.500", "2.345"])
     assert understand(cells, mark)[1].tolist() == ([1.5, 2.345] if mark == "." else [1500, 2345])
+
+
+DAYS = """%Y-%m-%d|%m/%d/%Y|%d/%m/%Y|%d.%m.%Y|%d-%m-%Y|%m-%d-%Y|%d.%m.%y|%m/%d/%y|%d/%m/%y|%d-%b-%Y
+%d-%b-%y|%d %B %Y|%B %d, %Y|%b %d, %Y|%a, %d %b %Y|%Y/%m/%d|%Y%m%d|%Y.%m.%d|%d %b %y|%A %d %B %Y
+%d%b%Y|%d. %B %Y|%d. %m. %Y""".replace("\n", "|").split("|")
+TIMES = ["", " %H:%M", " %H:%M:%S", ", %H:%M", " %I:%M %p", " %I:%M%p", " %H:%M:%S.%f", " at %H:%M"]
+
+
+@pytest.mark.parametrize("day", DAYS)
+def test_what_strftime_writes_is_read_back(day):
+    rng = np.random.default_rng(0)
+    seconds = pd.to_timedelta(rng.integers(0, 30 * 365 * 86_400, 40), "s")
+    moments = pd.Timestamp("1991-02-03") + seconds
+    for time in TIMES:
+        texts = pd.Series(moments.strftime(day + time))
+        kind, values, n_odd = understand(texts)
+        assert (kind, n_odd) == ("date", 0), texts[0]
+        assert (values == pd.to_datetime(texts, format=day + time)).all(), texts[0]
+
+
+@pytest.mark.parametrize("unit", ["{}", "{} %", "${}", "{} €", "CHF {}", "{} kg"])
+@pytest.mark.parametrize("negative", ["-{}", "({})", "\u2212{}"])
+def test_numbers_of_many_countries_are_read_back(unit, negative):
+    rng = np.random.default_rng(0)
+    for gap, mark in [
+        (",", "."),
+        ("", "."),
+        (".", ","),
+        (" ", ","),
+        ("\u202f", ","),
+        ("\u2019", "."),
+    ]:
+        for decimals in range(3):
+            numbers = np.round(rng.normal(size=60) * 10_000, decimals)
+            plain = [f"{abs(v):,.{decimals}f}" for v in numbers]
+            plain = [each.translate(str.maketrans({",": gap, ".": mark})) for each in plain]
+            cells = [unit.format(each) for each in plain]
+            cells = [
+                negative.format(c) if v < 0 else c for c, v in zip(cells, numbers, strict=True)
+            ]
+            kind, values, n_odd = understand(pd.Series(cells), mark)
+            assert (kind, n_odd) == ("number", 0), cells[:3]
+            np.testing.assert_array_equal(values, numbers, cells[0])
