@@ -111,7 +111,7 @@ class LimeImportanceDisplay:
         """
         wrapper = _final_wrapper(estimator)
         importances = wrapper.importances_
-        display = cls(
+        return cls(
             importances=importances.estimate.values,
             intervals=importances.confint(),
             name=importances.name,
@@ -120,8 +120,7 @@ class LimeImportanceDisplay:
             fold_importances=getattr(wrapper, "fold_importances_", None),  # only with cv
             aggregation=wrapper.aggregation,
             labels=wrapper.labels,
-        )
-        return display.plot(**options)
+        ).plot(**options)
 
     @classmethod
     def from_explanations(
@@ -150,7 +149,7 @@ class LimeImportanceDisplay:
         display : LimeImportanceDisplay
         """
         estimate = explanations.estimate(aggregation, labels)
-        display = cls(
+        return cls(
             importances=estimate.values,
             intervals=estimate.confint(),
             name=pictures.measure(explanations, aggregation),
@@ -158,8 +157,7 @@ class LimeImportanceDisplay:
             explanations=explanations,
             aggregation=aggregation,
             labels=labels,
-        )
-        return display.plot(**options)
+        ).plot(**options)
 
     @classmethod
     def from_cv_results(
@@ -190,14 +188,13 @@ class LimeImportanceDisplay:
         folds = np.array([wrapper.feature_importances_ for wrapper in wrappers])
         dof, signed = np.full(folds.shape[1], len(folds) - 1), bool((folds < 0).any())
         estimate = Estimate(folds.mean(axis=0), sem(folds), dof, signed)
-        display = cls(
+        return cls(
             importances=estimate.values,
             intervals=estimate.confint(),
             name=wrappers[0].importances_.name,
             feature_names=names[0],
             fold_importances=folds,
-        )
-        return display.plot(kind, **options)
+        ).plot(kind, **options)
 
     @classmethod
     def from_importances(
@@ -232,13 +229,12 @@ class LimeImportanceDisplay:
                 f"column. Got {shapes}."
             )
         first = next(iter(tables))
-        display = cls(
+        return cls(
             importances=tables[first],
             name=f"importance ({first})",
             feature_names=names,
             comparison=tables if len(tables) > 1 else None,
-        )
-        return display.plot(**options)
+        ).plot(**options)
 
     def plot(
         self,

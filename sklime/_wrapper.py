@@ -263,10 +263,8 @@ class LimeImportanceWrapper(Delegates, MetaEstimatorMixin, BaseEstimator):
         seeds = check_random_state(self.random_state).randint(2**31 - 1, size=len(splits))
         folds = [
             (rows[train], rows[test], int(seed))
-            for (train, test), seed in zip(splits, seeds, strict=True)
-        ]
-        folds = [
-            fold for i, fold in enumerate(folds) if has_weight(i, weight[fold[0]], weight[fold[1]])
+            for i, ((train, test), seed) in enumerate(zip(splits, seeds, strict=True))
+            if has_weight(i, weight[train], weight[test])
         ]
         if not folds:
             raise ValueError("No fold of cv has rows of weight above 0 to fit and to explain.")

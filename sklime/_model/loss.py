@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..exceptions import parameter_error
 from .response import Response
 
 Floats = NDArray[np.float64]
@@ -96,11 +97,11 @@ def checked_scoring(scoring: str, method: str, *, classes: bool) -> str:
 
 
 def _unfit(scoring: str, method: str, what: str) -> ValueError:
-    return ValueError(
-        f"The 'scoring' parameter must fit the response {method}, of {what}: "
-        "'neg_log_loss' and 'neg_brier_score' need probabilities, 'accuracy' the classes of "
-        f"one target, {REGRESSION!r} numbers. Got {scoring!r} instead."
+    must = (
+        f"fit the response {method}, of {what}: 'neg_log_loss' and 'neg_brier_score' need "
+        f"probabilities, 'accuracy' the classes of one target, {REGRESSION!r} numbers"
     )
+    return parameter_error("scoring", must, scoring)
 
 
 def score_coefficients(response: Response, y: Any) -> Floats:
