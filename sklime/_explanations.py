@@ -31,7 +31,8 @@ Aggregation = str | Callable[..., Any]
 class Explanations(Rows):
     """LIME weights of many rows of one model, with their errors, as :func:`lime_importance` has.
 
-    It can be sliced like a list of its rows, ``explanations[:5]``, also by a mask or by positions.
+    It can be sliced like a list of its rows, ``explanations[:5]``, also by a mask or by positions,
+    and drawn by :class:`LimeImportanceDisplay`.
 
     Parameters
     ----------
@@ -79,10 +80,6 @@ class Explanations(Rows):
         What explains rows by each (fold's) model, with the engine "pooled"; else empty.
     read_by : ndarray of shape (n_explained, n_readers)
         Which reader explains which row.
-
-    See Also
-    --------
-    LimeImportanceDisplay : Plots of them.
 
     Examples
     --------

@@ -13,11 +13,8 @@ _INNER = tuple(str(pathlib.Path(file).parent) for file in (__file__, str(sklearn
 class LowFidelityWarning(UserWarning):
     """The linear models explain so little of the response that the importances mean little.
 
-    Given when the columns by themselves explain less than a quarter of the response's variance.
-
-    See Also
-    --------
-    Explanations.fidelity : How much each row's linear model explains.
+    Given when the columns by themselves explain less than a quarter of the response's variance;
+    :meth:`Explanations.fidelity` tells how much each row's linear model explains.
 
     Examples
     --------
@@ -30,11 +27,8 @@ class LowFidelityWarning(UserWarning):
 class HigherOrderWarning(UserWarning):
     """Much of the response comes from interactions of three columns or more.
 
-    Given by the engine "pooled" when they are more than a quarter of the response's variance.
-
-    See Also
-    --------
-    Explanations.interactions : Shares of main effects, pairs, higher orders and the rest.
+    Given by the engine "pooled" when they are more than a quarter of the response's variance, of
+    which :attr:`Explanations.interactions` has the shares.
 
     Examples
     --------
@@ -49,11 +43,7 @@ class NoisyImportanceWarning(UserWarning):
 
     Given when more than half of the columns cannot be told from 0, from 1024 samples on, and the
     largest of their errors may be a fifth of the range of the importances. Columns of which nothing
-    was measured are named, and have infinite errors.
-
-    See Also
-    --------
-    lime_importance : Its parameters num_samples and tol.
+    was measured are named, and have infinite errors. More samples come by `num_samples` or `tol`.
 
     Examples
     --------
