@@ -48,6 +48,8 @@ class Effects:
     variances : ndarray of shape (4, K)
         Variance of main effects, pairs, higher orders, and variation inside bins. Triples are
         higher orders; so are pairs where columns are too many to know those that are weak.
+    hidden : ndarray of shape (K,)
+        Expected variance of pairs that were not found; 0 where columns are too many to know.
     error : float
         Standard error of the shares of pairs and of variation inside bins in the variance: what
         they have too little, higher orders have too much.
@@ -65,6 +67,7 @@ class Effects:
     term_variances: Floats
     noise: Floats
     variances: Floats
+    hidden: Floats
     error: float
 
     def by_column(self, values: NDArray[Any]) -> list[NDArray[Any]]:
@@ -142,14 +145,12 @@ def hidden_variance(effects: Effects) -> tuple[Floats, Floats]:
     """
     groups, margins = effects.by_column(effects.groups), effects.by_column(effects.probabilities)
     ranks = np.array([len(np.unique(g[p > 0])) - 1 for g, p in zip(groups, margins, strict=True)])
-    found = effects.term_variances[[len(columns) == 2 for columns in effects.terms]].sum(axis=0)
     cells = effects.probabilities[:, None] * product_mean(effects.main)
     mains = np.maximum(np.add.reduceat(cells, effects.offsets[:-1]), 0)
     activity = (mains * inverse(mains.sum(axis=0))).mean(axis=1)
     share = (activity + LEAST_ACTIVE * activity.mean()) ** 0.25 * (ranks > 0)
     pairs = (share.sum() ** 2 - np.square(share).sum()) / 2
-    left = np.maximum(effects.variances[1] - found, 0) * inverse(pairs)
-    return left, share * inverse(ranks)
+    return effects.hidden * inverse(pairs), share * inverse(ranks)
 
 
 def variance_split(effects: Effects) -> Floats:

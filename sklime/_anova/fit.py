@@ -5,6 +5,7 @@ The pool's columns are independent, so that the model's functional ANOVA on bins
 """
 
 import numpy as np
+from scipy.special import ndtr
 
 from .effects import Effects
 from .interactions import Interactions, groups_of_bins
@@ -165,6 +166,9 @@ def _effects(
         unfound = min(max(found.all_pairs - pairs.sum(), 0.0) / higher.sum(), 1.0)
         pairs, higher = pairs + unfound * higher, (1 - unfound) * higher
     variances = np.stack([mains, pairs, higher, within])
+    hidden = np.zeros_like(pairs)
+    if found.error < TOLD:
+        hidden = _at_least_0(pairs - term_variances[is_pair].sum(axis=0), found.error * beyond)
     centre = rows.full(rows.residual[:, rows.sobol].mean(axis=1))
     return Effects(
         offsets=np.cumsum([0, *map(len, law.margins)]),
@@ -183,7 +187,15 @@ def _effects(
         term_variances=term_variances,
         noise=noise,
         variances=np.maximum(variances, 0),
+        hidden=hidden,
         error=float(np.hypot(found.error * beyond.sum(), error) / rows.total)
         if rows.total > 0
         else 0.0,
     )
+
+
+def _at_least_0(estimates: Floats, errors: Floats) -> Floats:
+    """Expected values of what cannot be below 0, from estimates with normal errors."""
+    errors = np.maximum(errors, 0)
+    z = estimates * inverse(errors)
+    return np.asarray(estimates + errors * np.exp(-z * z / 2) / np.sqrt(2 * np.pi) / ndtr(z))

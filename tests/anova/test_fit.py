@@ -2,10 +2,11 @@
 
 import numpy as np
 import pytest
+from numpy.testing import assert_allclose
 
 from sklime._anova import mains
 from sklime._anova.effects import variance_split
-from sklime._anova.fit import fit_effects
+from sklime._anova.fit import _at_least_0, fit_effects
 from sklime._anova.linear import Values
 from sklime._anova.terms import Term
 
@@ -104,3 +105,10 @@ def test_effects_are_free_of_the_scale_of_the_response(scale):
     assert one.terms == other.terms
     np.testing.assert_allclose(other.main * other.unit / scale, one.main * one.unit, rtol=1e-9)
     np.testing.assert_allclose(variance_split(other), variance_split(one), rtol=1e-9)
+
+
+@pytest.mark.parametrize("estimate", [0.0, 0.5, 2.0])
+def test_what_cannot_be_below_0_is_expected_above_its_estimate(estimate):
+    drawn = np.random.default_rng(0).normal(estimate, 0.7, 10**5)
+    expected = _at_least_0(np.array([estimate]), np.array([0.7]))
+    assert_allclose(expected, drawn[drawn >= 0].mean(), rtol=0.01)

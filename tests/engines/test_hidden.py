@@ -34,10 +34,7 @@ def test_errors_are_those_of_pairs_drawn_at_random(power, scale):
     )
     explanations = result.explanations
     (effects,), codes = explanations.effects, explanations.codes
-    variances = effects.variances.copy()
-    variances[1] = HIDDEN
-    nothing = {"terms": (), "tables": (), "term_variances": np.zeros((0, 1))}
-    effects = replace(effects, variances=variances, **nothing)
+    effects = replace(effects, hidden=np.array([HIDDEN]))
     c = explanations.contributions
     ones = np.ones(codes.shape)
     found = hidden_errors(effects, WIDTH, codes, lambda step: (c[::step], ones[::step]), power)[
