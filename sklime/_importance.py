@@ -120,7 +120,8 @@ def lime_importance(
         Rows from which the neighbourhood is drawn; None takes X.
     sample_weight : array-like of shape (n_samples,), default=None
         Weights of the rows of X, in the neighbourhood and in the aggregation. A row of weight 2
-        counts as two rows, one of weight 0 is left out.
+        counts as two rows, one of weight 0 is left out; weights that are no whole numbers count as
+        many rows in all as there are of weight.
     scoring : str or None, default=None
         None explains the response. A score explains what it gains by each column, in its unit:
         "neg_log_loss", "neg_brier_score" and "accuracy" of a classifier, "neg_mean_squared_error"

@@ -9,6 +9,7 @@ import polars as pl
 import pyarrow as pa
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
+from scipy import sparse
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.datasets import load_digits, load_iris
 from sklearn.ensemble import RandomForestClassifier
@@ -104,6 +105,19 @@ def test_other_columns_are_refused(table):
     wrapper = wrap(Ridge(), table)
     with pytest.raises(ValueError, match="X has 4 features, but the training table has 5"):
         wrapper.explain(table[:, :4])
+
+
+def test_rows_that_do_not_fit_the_answers_are_refused(table):
+    wrapper = wrap(Ridge(), table, scoring="auto", cv=2)
+    with pytest.raises(ValueError, match=r"inconsistent numbers of samples: \[300, 2\]"):
+        wrapper.explain(table, [1.0, 2.0])
+    wrapper = wrap(Ridge(), table, kernel_width=0, num_samples=4)
+    with pytest.raises(TypeError, match="Got a sparse matrix instead"):
+        wrapper.explain(sparse.csr_array(table))
+    names = [f"x{j}" for j in range(5)]
+    wrapper = wrap(Ridge(), pd.DataFrame(table, columns=names), table[:, 0], kernel_width=0)
+    with pytest.raises(TypeError, match="Got a polars frame instead"):
+        wrapper.explain(pl.DataFrame(table, schema=names))
 
 
 def test_what_travels_has_neither_table_nor_pool(table):

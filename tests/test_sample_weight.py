@@ -10,7 +10,7 @@ from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.datasets import make_classification
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.frozen import FrozenEstimator
-from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.linear_model import LinearRegression, LogisticRegression, Ridge
 from sklearn.model_selection import GroupKFold, LeaveOneGroupOut
 from sklearn.neighbors import KNeighborsRegressor
 from sklearn.pipeline import make_pipeline
@@ -131,6 +131,33 @@ def test_only_the_ratios_of_weights_count(scale):
     )
     assert_allclose(a.importances_mean, b.importances_mean, rtol=1e-10)
     assert_allclose(a.importances_std, b.importances_std, rtol=1e-10)
+
+
+@pytest.mark.parametrize("scoring", [None, "neg_mean_squared_error"])
+def test_errors_do_not_know_the_unit_of_weights_that_are_no_counts(scoring):
+    rng = np.random.default_rng(0)
+    X, weight = rng.normal(size=(60, 3)), rng.uniform(size=60)
+    y = X[:, 0] + rng.normal(size=60)
+    params = {"scoring": scoring, "max_samples": 40, "random_state": 0}
+    model = LinearRegression().fit(X, y)
+    sems = [
+        lime_importance(model, X, y, sample_weight=scale * weight, **params).importances_sem
+        for scale in (1, 1 / weight.sum(), 1e300, 1e-300)
+    ]
+    assert sems[0][0] > 0
+    for sem in sems[1:]:
+        assert_allclose(sem, sems[0], rtol=1e-9)
+
+
+def test_rows_of_weight_0_do_not_make_the_pool_larger():
+    rng = np.random.default_rng(0)
+    X, weight = rng.normal(size=(120, 4)), (np.arange(120) % 4 > 0).astype(float)
+    results = [
+        lime_importance(Function(), X[rows], sample_weight=weights, random_state=0)
+        for rows, weights in ((slice(None), weight), (weight > 0, None))
+    ]
+    assert results[0].explanations.num_samples == results[1].explanations.num_samples
+    assert_allclose(results[0].importances_mean, results[1].importances_mean, rtol=1e-9)
 
 
 def test_equal_weights_are_no_weights():

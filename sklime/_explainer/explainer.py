@@ -128,7 +128,7 @@ class Explainer:
             categorical_features=self.categorical_features,
             discretizer=self.discretizer,
             # One column at a time needs no extra rows in rare bins.
-            n_samples=np.inf if self.kernel_width == 0 else self._samples(table).first(),
+            n_samples=np.inf if self.kernel_width == 0 else self._samples(table, weight).first(),
             conditional=self.conditional,
         )
         return [Plan(table, neighborhood, y, *fold) for fold in chosen]
@@ -137,13 +137,16 @@ class Explainer:
         """What asks the model."""
         return OneColumn if self.kernel_width == 0 else ENGINES[self.engine]
 
-    def _samples(self, table: Table, n_outputs: int = 1) -> Samples:
+    def _samples(
+        self, table: Table, weight: NDArray[np.float64] | None, n_outputs: int = 1
+    ) -> Samples:
         """How many rows to ask about."""
         engine = self._engine()
         given = None if self.num_samples == "auto" else int(self.num_samples)
         # The error of a score is mostly that of the choice of rows: a larger pool helps little.
         follows = not engine.ASKS_TO_EXPLAIN and self.scoring is None
-        cells = table.n_rows * table.n_columns if follows else None
+        n_rows = table.n_rows if weight is None else int(np.count_nonzero(weight))
+        cells = n_rows * table.n_columns if follows else None
         return Samples(given, engine.NUM_SAMPLES, self.tol, cells, table.n_columns, n_outputs)
 
     def fit_explain(self, estimator: Any, plan: Plan, classes: Any = None) -> Explanations:
@@ -162,7 +165,10 @@ class Explainer:
         if isinstance(self.response_, Derived):
             predictions = self.response_.transform(predictions)
         self.bins_, self.feature_names_ = neighborhood.bins, feature_names(table)
-        engine, samples = self._engine(), self._samples(table, self.response_.n_outputs)
+        engine, samples = (
+            self._engine(),
+            self._samples(table, plan.weight, self.response_.n_outputs),
+        )
         self.num_samples_ = samples.first(self.bins_)
         n_predicted = self.num_samples_ * (len(plan.rows) if engine.ASKS_TO_EXPLAIN else 1)
         n_predicted *= table.n_columns if engine is OneColumn else 1
@@ -194,6 +200,7 @@ class Explainer:
         """Explain any rows, by the answers that there are."""
         table = Table(X)
         check_table(table, self.feature_names_)
+        check_consistent_length(X, y)
         if self.scoring is not None and y is None:
             raise parameter_error("y", "be given for a scoring", None)
         rows = np.arange(table.n_rows)

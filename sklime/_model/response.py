@@ -244,7 +244,13 @@ def _array(answer: Any) -> NDArray[Any]:
 
 def _columns(answer: _Answer) -> NDArray[np.float64]:
     """Numbers as a matrix, (n_rows, n_columns)."""
-    values = np.asarray(answer, dtype=np.float64)
+    try:
+        values = np.asarray(answer, dtype=np.float64)
+    except (TypeError, ValueError):
+        kinds = sorted({type(value).__name__ for value in np.asarray(answer).flat})
+        raise ValueError(
+            f"A model must answer with numbers unless it is a classifier. Got {kinds} instead."
+        ) from None
     return values.reshape(len(values), -1)
 
 

@@ -40,14 +40,20 @@ def check_table(table: Table, names: NDArray[np.object_]) -> None:
 
 
 def row_weights(sample_weight: ArrayLike | None, X: Any) -> NDArray[np.float64] | None:
-    """Checked weights of rows, in scikit-learn's wording."""
+    """Checked weights of rows, in scikit-learn's wording.
+
+    Whole numbers are counts of rows; others count as many rows in all as there are of weight.
+    """
     if sample_weight is None:
         return None
     with config_context(array_api_dispatch=False):  # the weights are NumPy's whatever X is
         weight = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
     if not weight.any():
         raise ValueError("Sample weights must contain at least one non-zero number.")
-    return weight
+    if (weight == np.rint(weight)).all() and weight.max() < 2**32:
+        return weight
+    weight = weight / weight.max()
+    return weight * (np.count_nonzero(weight) / weight.sum())
 
 
 def has_weight(i: int, train: NDArray[np.float64], test: NDArray[np.float64]) -> bool:

@@ -20,6 +20,7 @@ class Frame:
     def __init__(self, X: Any) -> None:
         self._frame = nw.from_native(X, eager_only=True)
         self.shape: tuple[int, int] = self._frame.shape
+        self.library = self._frame.implementation.name.lower()
         # Arrays where a column is one to its library, too; else the library's own columns.
         self._columns: list[Any] = self._read()
 

@@ -131,6 +131,12 @@ class Table:
         """
         longer = object.__new__(Table)
         vars(longer).update(vars(self), _others=others)
+        for other in others.values():
+            if other._container != self._container:
+                raise TypeError(
+                    f"X must be a {self._container}, as the training table is. "
+                    f"Got a {other._container} instead."
+                )
         if others:
             longer._store = self._store.extended({j: o._store for j, o in others.items()})
         return longer
@@ -175,6 +181,13 @@ class Table:
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         vars(self).update(vars(Table(unpacked(state["native"])).extended(state["others"])))
+
+    @property
+    def _container(self) -> str:
+        """What this table gathers rows from, in a message."""
+        if isinstance(self._store, Frame):
+            return f"{self._store.library} frame"
+        return "sparse matrix" if self.kind == "sparse" else "dense array"
 
     def _name(self, j: int) -> str:
         """Column j in a message."""

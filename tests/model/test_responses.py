@@ -11,7 +11,7 @@ import pyarrow as pa
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
-from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.cluster import KMeans
 from sklearn.dummy import DummyClassifier
 from sklearn.ensemble import IsolationForest, RandomForestClassifier, VotingClassifier
@@ -531,3 +531,22 @@ def test_answers_that_are_no_numbers_are_refused(dtype):
     X = np.arange(12.0).reshape(6, 2)
     with pytest.raises(ValueError, match="must answer with numbers or labels"):
         lime_importance(lambda X: X[:, 0].astype(int).astype(dtype), X, num_samples=64)
+
+
+@pytest.mark.parametrize(
+    ("answer", "kind"),
+    [
+        (lambda X: np.where(X[:, 0] > 0, "a", "b"), "str_"),
+        (lambda X: (value for value in X[:, 0]), "generator"),
+    ],
+)
+def test_answers_that_are_no_numbers_are_named(answer, kind):
+    class Odd(RegressorMixin, BaseEstimator):
+        def fit(self, X, y):
+            return self
+
+        def predict(self, X):
+            return answer(X)
+
+    with pytest.raises(ValueError, match=rf"unless it is a classifier\. Got \['{kind}'\] instead"):
+        wrap(Odd()).fit(X, X[:, 0])
