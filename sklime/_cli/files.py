@@ -272,7 +272,7 @@ def _prepare_target(column: Any, mark: str, task: str | None) -> tuple[Any, list
     name = column.name
     kind, y, _ = understand(column, mark)
     if kind == "empty":
-        raise ValueError(f"no row has a value of the target {name!r}")
+        raise ValueError(f"no row has a value of the target {name!r}: choose another by --target")
     if kind == "date":
         y = (y - np.datetime64(0, "s")) / np.timedelta64(1, "D")
     numeric = y.dtype == "float64"
@@ -290,7 +290,7 @@ def _prepare_target(column: Any, mark: str, task: str | None) -> tuple[Any, list
     if n_distinct > _MAX_CLASSES:
         raise ValueError(
             f"the target {name!r} has {n_distinct} different values, "
-            f"too many for a classification (at most {_MAX_CLASSES})"
+            f"too many for a classification (at most {_MAX_CLASSES}): choose another by --target"
         )
     classes = y.astype("int64") if integers else column.astype(str).str.strip().astype(object)
     return classes, [str(value) for value in np.unique(classes.to_numpy())]
