@@ -116,20 +116,20 @@ class _Standardised:
 
 
 def _conjugate_gradients(operator: _Standardised, gradient: Floats, ridge: float) -> Floats:
-    """Solution of ``(Z' Z + ridge) x = gradient`` for each output."""
+    """Solution of ``(Z' Z + ridge) x = gradient`` for each output.
+
+    All outputs take the same steps, so that the sum of some of them has the sum of their solutions.
+    """
     solution = np.zeros_like(gradient)
     residual, direction = gradient.copy(), gradient.copy()
-    size = np.square(residual).sum(axis=0)
-    first = size.sum()
+    size = first = np.square(residual).sum()
     for _ in range(MAX_STEPS):
         image = operator.transposed(operator.times(direction)) + ridge * direction
-        curvature = (direction * image).sum(axis=0)
-        step = np.divide(size, curvature, where=curvature > 0, out=np.zeros_like(size))
+        step = size / (direction * image).sum()
         solution += step * direction
         residual -= step * image
-        before, size = size, np.square(residual).sum(axis=0)
-        if size.sum() <= LEAST_RESIDUAL**2 * first:
+        before, size = size, np.square(residual).sum()
+        if size <= LEAST_RESIDUAL**2 * first:
             break
-        share = np.divide(size, before, where=before > 0, out=np.zeros_like(size))
-        direction = residual + share * direction
+        direction = residual + size / before * direction
     return solution

@@ -125,7 +125,7 @@ def _check_scoring(wrapper: Any, y: NDArray[Any], kind: str | None) -> None:
 def _check_labels(wrapper: Any, y: NDArray[Any], kind: str) -> None:
     """Refuse labels that are no outputs, and a signed mean over several classes."""
     labels, classes = wrapper.labels, kind == "classifier"
-    names = np.unique(y) if classes else np.arange(y[0].size if len(y) else 1)
+    names = np.unique(y) if classes else np.arange(np.prod(y.shape[1:], dtype=int))
     # Decisions may be between pairs of classes, and numbers may be several for one target.
     told = classes and _method(wrapper) in ("predict_proba", "predict")
     if isinstance(labels, str) and labels in ("all", "predicted"):
