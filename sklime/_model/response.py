@@ -115,7 +115,7 @@ def choose_response(
     answer = _asked(estimator, method, X)
     seen = _target_classes(_named_classes(estimator)) or _target_classes(classes)
     if seen is None and _are_probabilities(method, answer):  # of classes that have no names
-        seen = [np.arange(_width(part)) for part in _by_target(answer, 1)]
+        seen = [np.arange(max(2, _width(part))) for part in _by_target(answer, 1)]
     if seen is None or not _outputs_are_classes(estimator, method, X, answer, seen):
         n_outputs = _columns(answer).shape[1]
         names, shares = np.arange(n_outputs), np.full(n_outputs, 1 / n_outputs)

@@ -11,6 +11,7 @@ import pyarrow as pa
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
+from scipy.special import expit
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.cluster import KMeans
 from sklearn.dummy import DummyClassifier
@@ -550,3 +551,22 @@ def test_answers_that_are_no_numbers_are_named(answer, kind):
 
     with pytest.raises(ValueError, match=rf"unless it is a classifier\. Got \['{kind}'\] instead"):
         wrap(Odd()).fit(X, X[:, 0])
+
+
+@pytest.mark.parametrize("shape", [(-1,), (-1, 1)])
+def test_one_probability_without_a_name_is_that_of_the_second_class(shape):
+    class Sigmoid:
+        def predict_proba(self, X):
+            return expit(2 * X[:, 0]).reshape(shape)
+
+    class Both:
+        def predict_proba(self, X):
+            second = expit(2 * X[:, 0])
+            return np.column_stack([1 - second, second])
+
+    ours, theirs = (
+        lime_importance(model, X, num_samples=64, random_state=0) for model in (Sigmoid(), Both())
+    )
+    assert_array_equal(ours.explanations.classes, [0, 1])
+    assert_array_equal(ours.explanations.predictions, theirs.explanations.predictions)
+    assert_array_equal(ours.importances_mean, theirs.importances_mean)
