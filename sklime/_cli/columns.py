@@ -129,6 +129,7 @@ def _dates(counts: Any, mark: str) -> Any:
     dates = pd.to_datetime(texts, format="ISO8601", **options)
     if dates.notna().mean() < 1 - _ODD:
         texts = texts.str.replace(r"(:\d\d) ?[A-Z]{3,4}$", r"\1", regex=True)  # time zones
+        texts = texts.str.replace(r"(\d{4}.* \d\d?)\.(\d\d)$", r"\1:\2", regex=True)  # 17.30
         forms = (r"\d\d?\.\d+\.", r"(?:1[3-9]|[23]\d)[-/.]", r"\d\d?[-/.](?:1[3-9]|[23]\d)\D")
         dots, days, months = (texts.str.match(form).eq(True).sum() for form in forms)
         day_first = bool(dots > len(texts) / 2 if days == months else days > months)
