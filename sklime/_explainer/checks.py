@@ -13,7 +13,7 @@ from sklearn.utils import check_array, get_tags
 from sklearn.utils.validation import _check_sample_weight, has_fit_parameter
 
 from .._model.loss import SCORINGS, checked_scoring
-from .._model.response import RESPONSE_METHODS, estimator_type
+from .._model.response import RESPONSE_METHODS, distinct, estimator_type
 from .._model.target import target_array
 from .._rows import label_positions, refuse_signs
 from .._statistics.aggregations import SIGNED, resolve
@@ -125,7 +125,7 @@ def _check_scoring(wrapper: Any, y: NDArray[Any], kind: str | None) -> None:
 def _check_labels(wrapper: Any, y: NDArray[Any], kind: str) -> None:
     """Refuse labels that are no outputs, and a signed mean over several classes."""
     labels, classes = wrapper.labels, kind == "classifier"
-    names = np.unique(y) if classes else np.arange(np.prod(y.shape[1:], dtype=int))
+    names = distinct(y) if classes else np.arange(np.prod(y.shape[1:], dtype=int))
     # Decisions may be between pairs of classes, and numbers may be several for one target.
     told = classes and _method(wrapper) in ("predict_proba", "predict")
     if isinstance(labels, str) and labels in ("all", "predicted"):

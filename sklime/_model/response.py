@@ -15,6 +15,8 @@ from sklearn.utils.validation import _check_response_method, _num_samples
 from ..exceptions import warn
 from .target import dense_array
 
+_LARGEST = 1e152  # a sum of squares of such numbers is one
+
 RESPONSE_METHODS = ("predict_proba", "decision_function", "predict", "score_samples")
 
 
@@ -66,7 +68,11 @@ class Response:
                 f"Got {n_answers} rows for {n_rows} samples instead.{_repeats(X)}"
             )
         values = self._matrix(answer)
-        if not np.isfinite(values).all():
+        if not (np.abs(values) < _LARGEST).all():
+            if np.isfinite(values).all():
+                raise ValueError(
+                    f"{name} returned numbers beyond {_LARGEST:g}: rescale the target."
+                )
             hint = "" if self.classes is None else " Has a class no training row of weight above 0?"
             raise ValueError(f"{name} returned NaN or infinity, which cannot be explained.{hint}")
         return values
@@ -158,7 +164,7 @@ def class_values(estimator: Any, response_method: str, X: Any) -> Any:
     labels = _asked(estimator, method, X)
     several = isinstance(labels, list) or labels.ndim == 2
     n_targets = (len(labels) if isinstance(labels, list) else labels.shape[1]) if several else 1
-    values = [_distinct(part) for part in _by_target(labels, n_targets)]
+    values = [distinct(part) for part in _by_target(labels, n_targets)]
     return values if several else values[0]
 
 
@@ -261,7 +267,7 @@ def _by_target(answer: _Answer, n_targets: int) -> list[NDArray[Any]]:
     return [answer] if n_targets == 1 else list(answer.T)
 
 
-def _distinct(labels: NDArray[Any]) -> NDArray[Any]:
+def distinct(labels: NDArray[Any]) -> NDArray[Any]:
     """Sorted values; by type and text what has no order, such as None beside texts."""
     try:
         return np.unique(labels)

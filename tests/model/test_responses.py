@@ -570,3 +570,27 @@ def test_one_probability_without_a_name_is_that_of_the_second_class(shape):
     assert_array_equal(ours.explanations.classes, [0, 1])
     assert_array_equal(ours.explanations.predictions, theirs.explanations.predictions)
     assert_array_equal(ours.importances_mean, theirs.importances_mean)
+
+
+def test_answers_too_large_to_be_squared_are_named():
+    def large(X):
+        return 1e200 * X[:, 0]
+
+    with pytest.raises(ValueError, match=r"^large returned numbers beyond 1e\+152: rescale"):
+        lime_importance(large, X, random_state=0)
+
+
+def test_classes_need_no_order():
+    class Sided(ClassifierMixin, BaseEstimator):
+        def fit(self, X, y):
+            self.classes_ = np.array([None, "right"], dtype=object)
+            return self
+
+        def predict(self, X):
+            return self.classes_[(X[:, 0] > 0).astype(int)]
+
+    y = Sided().fit(X, None).predict(X)
+    with_all, with_one = (wrap(Sided(), labels=labels).fit(X, y) for labels in ("all", ["right"]))
+    # Each class counts a half of all, and the mean over one is that class.
+    assert_allclose(with_all.feature_importances_, with_one.feature_importances_)
+    assert with_all.feature_importances_.argmax() == 0
