@@ -20,7 +20,7 @@ from .._engines.workers import chunks
 from .._explanations import Explanations
 from .._model.loss import Derived, only, score_coefficients, score_response
 from .._model.progress import progress
-from .._model.response import Response, choose_response, class_values, estimator_type
+from .._model.response import Response, choose_response, class_values, distinct, estimator_type
 from .._model.target import target_array
 from .._neighborhood.kernel import lime_width
 from .._neighborhood.rows import (
@@ -33,6 +33,7 @@ from .._neighborhood.rows import (
 from .._neighborhood.sampler import Neighborhood
 from .._rows import label_positions
 from .._statistics.aggregations import resolve
+from .._tables.cells import encode
 from .._tables.table import Table
 from ..exceptions import parameter_error, warn
 from .checks import check_parameters
@@ -106,6 +107,8 @@ class Explainer:
         most = self._engine().MAX_SAMPLES if self.max_samples == "auto" else self.max_samples
         y = target_array(y)
         stratify = y if classifier and y is not None and y.ndim == 1 else None
+        if stratify is not None and y.dtype == object:  # of classes that may have no order
+            stratify = encode(y, distinct(y).tolist())
         chosen = []
         for candidates, random_state in folds:
             rng = check_random_state(random_state)
