@@ -9,6 +9,7 @@ from types import MethodType
 from typing import Any, Generic, TypeVar
 
 import numpy as np
+from narwhals.dependencies import get_pandas, is_pandas_dataframe
 from scipy.sparse import issparse
 from sklearn import get_config
 from sklearn.base import _fit_context
@@ -70,13 +71,16 @@ def validated_fit(fit: Callable[..., _T]) -> MirrorsSampleWeight[_T]:
     return MirrorsSampleWeight(_fit_context(prefer_skip_nested_validation=False)(fit))
 
 
-def overwrites(estimator: Any) -> bool:
-    """Whether parameters of an estimator, or of a step, let it change X in its fit."""
+def kept(X: Any, estimator: Any) -> Any:
+    """X, or a copy of it where the parameters of an estimator, or of a step, let it change X."""
     params = estimator.get_params() if hasattr(estimator, "get_params") else {}
-    return any(
+    may_change = any(
         value is False and name.rpartition("__")[2].lower() in ("copy", "copy_x")
         for name, value in params.items()
     )
+    # A table has a copy of a frame, whose cells are X's own in old versions.
+    may_change |= is_pandas_dataframe(X) and get_pandas().__version__ < "3"
+    return X.copy() if may_change and hasattr(X, "copy") else X
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from sklearn.utils import _safe_indexing, check_random_state, metadata_routing
 from sklearn.utils._param_validation import HasMethods
 from sklearn.utils.validation import _check_method_params, check_is_fitted
 
-from ._delegation import Delegates, overwrites, unchanged, validated_fit
+from ._delegation import Delegates, kept, unchanged, validated_fit
 from ._engines import over_workers
 from ._explainer.checks import check_fit
 from ._explainer.explainer import Explainer, Plan, kept_labels
@@ -197,7 +197,7 @@ class LimeImportanceWrapper(Delegates, MetaEstimatorMixin, BaseEstimator):
         folds = self._folds(X, y, sample_weight, split)
         explainer = Explainer(**{name: getattr(self, name) for name in PARAMETERS})
         plans = explainer.plans(
-            X.copy() if overwrites(self.estimator) and hasattr(X, "copy") else X,
+            kept(X, self.estimator),
             y,
             [(test, seed) for _, test, seed in folds],
             estimator=self.estimator,

@@ -34,6 +34,11 @@ def assign(X):
     return X
 
 
+def zero(X):
+    X.loc[X["a"] > 5, "b"] = 0.0
+    return X
+
+
 def negate(X):
     X *= -1
     return X
@@ -45,6 +50,8 @@ def steps(function):
 
 TABLES = {
     "pandas": (FRAME, *steps(assign)),
+    "rows of pandas": (FRAME, *steps(zero)),
+    "scaled pandas": (FRAME, StandardScaler(copy=False), StandardScaler()),
     "array": (X, StandardScaler(copy=False), StandardScaler()),
     "sparse": (sparse.csr_array(X), MaxAbsScaler(copy=False), MaxAbsScaler()),
 }

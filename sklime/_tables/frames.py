@@ -164,6 +164,9 @@ class PandasFrame(Frame):
             longer._index = self._index.append(others[0]._index)
         return longer
 
+    def take(self, indices: NDArray[np.intp]) -> Any:
+        return super().take(indices).copy()  # the same rows would be the same cells
+
     def gather(self, rows: NDArray[Any], own: NDArray[Any] | None = None) -> Any:
         pandas, X = _pandas(), self._frame.to_native()
         parts = [
