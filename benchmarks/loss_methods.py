@@ -123,9 +123,10 @@ def of_rows(rows: np.ndarray, start: float) -> Found:
     }
 
 
-@memory.cache
-def permutation(case: Case) -> Found:
-    """Permutation importance on the rows held out from each fold's model."""
+def one_column(
+    case: Case, n_draws: int, draw: Callable[[np.random.Generator, np.ndarray, int], np.ndarray]
+) -> Found:
+    """Rises of losses where one column of the held-out rows is drawn anew, a few times."""
     start = time.process_time()
     X, y, _, _ = problem(case)
     rng = np.random.default_rng(case.seed)
@@ -133,33 +134,31 @@ def permutation(case: Case) -> Found:
     for model, _, test in fitted(case):
         before = loss_of(case.task, model, ask(case.task, model, X[test]), y[test])
         for j in range(X.shape[1]):
-            changed = np.concatenate([X[test]] * N_REPEATS)
-            changed[:, j] = np.concatenate([rng.permutation(X[test, j]) for _ in range(N_REPEATS)])
+            changed = np.concatenate([X[test]] * n_draws)
+            changed[:, j] = np.concatenate([draw(rng, X[test], j) for _ in range(n_draws)])
             answer = ask(case.task, model, changed)
-            after = loss_of(case.task, model, answer, np.tile(y[test], N_REPEATS))
-            rises[test, j] = after.reshape(N_REPEATS, -1).mean(axis=0) - before
+            after = loss_of(case.task, model, answer, np.tile(y[test], n_draws))
+            rises[test, j] = after.reshape(n_draws, -1).mean(axis=0) - before
     return of_rows(rises, start)
+
+
+@memory.cache
+def permutation(case: Case) -> Found:
+    """Permutation importance on the rows held out from each fold's model."""
+    return one_column(case, N_REPEATS, lambda rng, rows, j: rng.permutation(rows[:, j]))
 
 
 @memory.cache
 def true_redraws(case: Case) -> Found:
     """Four redraws of each column from its true distribution given the others of its block."""
-    start = time.process_time()
-    X, y, _, _ = problem(case)
-    rng = np.random.default_rng(case.seed)
     precision = np.linalg.inv(CORRELATION + (1 - CORRELATION) * np.eye(BLOCK))
     slope, spread = -precision[0, 1] / precision[0, 0], precision[0, 0] ** -0.5
-    rises = np.zeros(X.shape)
-    for model, _, test in fitted(case):
-        before = loss_of(case.task, model, ask(case.task, model, X[test]), y[test])
-        for j in range(X.shape[1]):
-            block = X[test, j // BLOCK * BLOCK :][:, :BLOCK]
-            mean = slope * (block.sum(axis=1) - X[test, j])
-            changed = np.concatenate([X[test]] * 4)
-            changed[:, j] = np.tile(mean, 4) + spread * rng.standard_normal(len(changed))
-            after = loss_of(case.task, model, ask(case.task, model, changed), np.tile(y[test], 4))
-            rises[test, j] = after.reshape(4, -1).mean(axis=0) - before
-    return of_rows(rises, start)
+
+    def draw(rng: np.random.Generator, rows: np.ndarray, j: int) -> np.ndarray:
+        block = rows[:, j // BLOCK * BLOCK :][:, :BLOCK]
+        return slope * (block.sum(axis=1) - rows[:, j]) + spread * rng.standard_normal(len(rows))
+
+    return one_column(case, 4, draw)
 
 
 @memory.cache
