@@ -79,7 +79,7 @@ def kept(X: Any, estimator: Any) -> Any:
         for name, value in params.items()
     )
     # A table has a copy of a frame, whose cells are X's own in old versions.
-    may_change |= is_pandas_dataframe(X) and get_pandas().__version__ < "3"
+    may_change |= is_pandas_dataframe(X) and int(get_pandas().__version__.partition(".")[0]) < 3
     return X.copy() if may_change and hasattr(X, "copy") else X
 
 

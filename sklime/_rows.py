@@ -276,14 +276,14 @@ class Rows(Exports):
 
     def _hidden(self, labels: Any, rms: bool) -> Floats:
         """Standard errors as weak pairs were not found, (n_features,)."""
-        squares = np.zeros(len(self.feature_names))
+        squares, shares, power = np.zeros(len(self.feature_names)), self._counted(labels), 1 + rms
         weight = row_weights_of(len(self), self.sample_weight)
         weight = weight / self.read_by.sum(axis=1) / weight.mean()
         for reader, own in zip(self.readers, self.read_by.T, strict=True):
-            rows, power = np.flatnonzero(own), 1 + rms
+            rows = np.flatnonzero(own)
             read = partial(self._contributions_of, rows, weight, power)
             by_output = reader.errors(self.kernel_width, self.codes[rows], read, power)
-            squares += np.square(by_output @ self._counted(labels) * own.mean())
+            squares += np.square(by_output @ shares * own.mean())
         return np.sqrt(squares)
 
     def _contributions_of(

@@ -1,5 +1,6 @@
 """Warnings of the package, so that they can be filtered by class, and how it warns and refuses."""
 
+import os
 import pathlib
 import sys
 import warnings
@@ -7,7 +8,7 @@ import warnings
 import sklearn
 
 # What lies between the user's line and ours.
-_INNER = tuple(str(pathlib.Path(file).parent) for file in (__file__, str(sklearn.__file__)))
+_INNER = tuple(f"{pathlib.Path(file).parent}{os.sep}" for file in (__file__, str(sklearn.__file__)))
 
 
 class LowFidelityWarning(UserWarning):

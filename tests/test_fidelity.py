@@ -16,7 +16,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC, SVR
 
-from sklime import LimeImportanceWrapper, lime_importance
+from sklime import LimeImportanceWrapper, exceptions, lime_importance
 from sklime.exceptions import LowFidelityWarning
 
 
@@ -281,3 +281,10 @@ def test_the_engine_lime_has_its_own_width_by_default_and_says_when_one_leaves_n
     with pytest.warns(LowFidelityWarning, match="too little for engine='lime'"):
         narrow = lime_importance(model, X, kernel_width=0.3, **options)
     assert narrow.importances_mean.max() < 1e-9 * own.importances_mean.max()
+
+
+def test_a_file_whose_name_begins_like_the_package_is_the_users():
+    file = f"{Path(exceptions.__file__).parent}_demo.py"
+    with pytest.warns(UserWarning, match="hello") as record:
+        exec(compile("warn('hello')", file, "exec"), {"warn": exceptions.warn})
+    assert record[0].filename == file

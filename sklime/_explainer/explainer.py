@@ -168,10 +168,8 @@ class Explainer:
         if isinstance(self.response_, Derived):
             predictions = self.response_.transform(predictions)
         self.bins_, self.feature_names_ = neighborhood.bins, feature_names(table)
-        engine, samples = (
-            self._engine(),
-            self._samples(table, plan.weight, self.response_.n_outputs),
-        )
+        engine = self._engine()
+        samples = self._samples(table, plan.weight, self.response_.n_outputs)
         self.num_samples_ = samples.first(self.bins_)
         n_predicted = self.num_samples_ * (len(plan.rows) if engine.ASKS_TO_EXPLAIN else 1)
         n_predicted *= table.n_columns if engine is OneColumn else 1
