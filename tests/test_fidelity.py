@@ -283,6 +283,17 @@ def test_the_engine_lime_has_its_own_width_by_default_and_says_when_one_leaves_n
     assert narrow.importances_mean.max() < 1e-9 * own.importances_mean.max()
 
 
+def test_neighbours_in_all_of_a_rows_bins_tell_the_engine_lime_nothing():
+    def first(X):
+        return X[:, 0]
+
+    options = {"engine": "lime", "max_samples": 5}
+    assert explain(first, normal(4), **options).importances_mean[0] > 0.5
+    with pytest.warns(LowFidelityWarning, match="too little for engine='lime'"):
+        narrow = explain(first, normal(4), kernel_width=0.1, **options)
+    assert narrow.importances_mean.max() < 1e-9
+
+
 def test_a_file_whose_name_begins_like_the_package_is_the_users():
     file = f"{Path(exceptions.__file__).parent}_demo.py"
     with pytest.warns(UserWarning, match="hello") as record:

@@ -87,12 +87,13 @@ def _warn_of_shares(explanations: Explanations) -> None:
 def _warn_of_light_neighbours(explanations: Explanations) -> None:
     """Warn where lime's ridge, whose penalty is 1, outweighs all neighbours of a row."""
     p = explanations.bins.own_probabilities(explanations.codes)
-    weights = np.prod(p + (1 - p) * decay(explanations.kernel_width), axis=1)
+    # Those in all of the row's own bins weigh 1, and tell nothing of any column.
+    weights = np.prod(p + (1 - p) * decay(explanations.kernel_width), axis=1) - np.prod(p, axis=1)
     total = explanations.num_samples * weights.mean()
     if total < 1:
         warn(
-            f"At kernel_width={explanations.kernel_width:.3g} a row's neighbours weigh "
-            f"{total:.1g} in all, too little for engine='lime', whose penalty is 1: its "
+            f"At kernel_width={explanations.kernel_width:.3g} the neighbours that leave a row's "
+            f"bins weigh {total:.1g} in all, too little for engine='lime', whose penalty is 1: its "
             "weights come out as 0. Take a wider kernel, or another engine.",
             LowFidelityWarning,
         )
