@@ -18,7 +18,7 @@ from sklearn.model_selection import check_cv
 from sklearn.utils import Bunch, Tags, get_tags
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.validation import check_is_fitted, has_fit_parameter
+from sklearn.utils.validation import _estimator_has, check_is_fitted, has_fit_parameter
 
 from ._tables.table import Table
 
@@ -27,25 +27,15 @@ _T = TypeVar("_T")
 _DELEGATED = ("predict", "predict_proba", "predict_log_proba", "decision_function", "score")
 
 
-def inner_has(method: str) -> Callable[[Any], bool]:
-    """Whether the inner estimator has a method; its own AttributeError says why not."""
-
-    def check(self: Any) -> bool:
-        getattr(getattr(self, "estimator_", self.estimator), method)
-        return True
-
-    return check
-
-
-class MirrorsSampleWeight(Generic[_T]):
-    """A `fit` whose signature has `sample_weight` if and only if the inner estimator's has.
+class ValidatedFit(Generic[_T]):
+    """A `fit` that checks parameters, and has `sample_weight` if the inner estimator's has.
 
     scikit-learn decides by the signature: AdaBoost refuses an estimator without the parameter,
     Bagging then draws rows instead. The wrapper must make them decide as for the inner estimator.
     """
 
     def __init__(self, fit: Callable[..., _T]) -> None:
-        self._fit = fit
+        self._fit: Callable[..., _T] = _fit_context(prefer_skip_nested_validation=False)(fit)
 
     def __get__(self, instance: Any, owner: type | None = None) -> Callable[..., _T]:
         if instance is None:
@@ -58,17 +48,10 @@ class MirrorsSampleWeight(Generic[_T]):
         def fit(X: Any, y: Any = None, **fit_params: Any) -> Any:
             return bound(X, y, **fit_params)
 
-        parameters = dict(signature(bound).parameters)
-        del parameters["sample_weight"]
-        fit.__signature__ = signature(bound).replace(  # type: ignore[attr-defined]
-            parameters=list(parameters.values())
-        )
+        whole = signature(bound)
+        rest = [each for each in whole.parameters.values() if each.name != "sample_weight"]
+        fit.__signature__ = whole.replace(parameters=rest)  # type: ignore[attr-defined]
         return fit
-
-
-def validated_fit(fit: Callable[..., _T]) -> MirrorsSampleWeight[_T]:
-    """Check parameters before a `fit`, whose signature is that of the inner estimator's."""
-    return MirrorsSampleWeight(_fit_context(prefer_skip_nested_validation=False)(fit))
 
 
 def kept(X: Any, estimator: Any) -> Any:
@@ -102,7 +85,15 @@ def unchanged(table: Table, estimator: Any) -> Iterator[None]:
         )
 
 
-_DOC = """{}
+def _delegated(method: str, task: str) -> Any:
+    """A method of the inner estimator's."""
+
+    def ask(self: Any, X: Any, **params: Any) -> Any:
+        inner, params = self._ask(method, params)
+        return inner(X, **params)
+
+    ask.__name__, ask.__qualname__ = method, f"Delegates.{method}"
+    ask.__doc__ = f"""{task} with the inner estimator.
 
         Parameters
         ----------
@@ -113,20 +104,10 @@ _DOC = """{}
 
         Returns
         -------
-        {}
-            {}
+        answer : ndarray of shape (n_samples,) or (n_samples, n_outputs), or list of ndarray
+            What `{method}` of the inner estimator returns.
         """
-
-
-def _delegated(method: str, *doc: str) -> Any:
-    """A method of the inner estimator's; of its docstring the first line and what it returns."""
-
-    def ask(self: Any, X: Any, **params: Any) -> Any:
-        inner, params = self._ask(method, params)
-        return inner(X, **params)
-
-    ask.__name__, ask.__qualname__, ask.__doc__ = method, f"Delegates.{method}", _DOC.format(*doc)
-    return available_if(inner_has(method))(ask)
+    return available_if(_estimator_has(method))(ask)
 
 
 class Delegates:
@@ -164,32 +145,12 @@ class Delegates:
             params = process_routing(self, method, **params).estimator[method]
         return getattr(self.estimator_, method), params
 
-    predict = _delegated(
-        "predict",
-        "Predict with the inner estimator.",
-        "y : ndarray of shape (n_samples,) or (n_samples, n_outputs)",
-        "What the inner estimator predicts.",
-    )
-    predict_proba = _delegated(
-        "predict_proba",
-        "Probabilities of the classes from the inner estimator.",
-        "p : ndarray of shape (n_samples, n_classes), or a list of such arrays",
-        "Probabilities, in the order of `classes_`; a list for several outputs.",
-    )
-    predict_log_proba = _delegated(
-        "predict_log_proba",
-        "Log-probabilities of the classes from the inner estimator.",
-        "p : ndarray of shape (n_samples, n_classes), or a list of such arrays",
-        "Natural logarithms of the probabilities, in the order of `classes_`.",
-    )
-    decision_function = _delegated(
-        "decision_function",
-        "Decision function of the inner estimator.",
-        "scores : ndarray of shape (n_samples,) or (n_samples, n_classes)",
-        "Scores in units of the inner estimator, such as distances to a hyperplane.",
-    )
+    predict = _delegated("predict", "Predict the target")
+    predict_proba = _delegated("predict_proba", "Predict probabilities of the classes")
+    predict_log_proba = _delegated("predict_log_proba", "Predict logarithms of probabilities")
+    decision_function = _delegated("decision_function", "Evaluate the decision function")
 
-    @available_if(inner_has("score"))
+    @available_if(_estimator_has("score"))
     def score(self, X: Any, y: Any = None, **params: Any) -> Any:
         """Score of the inner estimator.
 

@@ -8,7 +8,7 @@ from scipy.stats import norm, rankdata
 from sklearn.utils import Bunch, check_array
 from sklearn.utils._param_validation import Interval, validate_params
 
-from ._views.html import figures
+from ._views.html import bar_line, fragment
 
 
 class _Stability(Bunch):
@@ -16,14 +16,17 @@ class _Stability(Bunch):
 
     def _repr_html_(self) -> str:
         low, high = self.nogueira_confint
-        numbers = {
-            "Nogueira's stability": f"{self.nogueira:.2f}, {low:.2f} to {high:.2f}",
-            "Jaccard index": f"{self.jaccard:.2f}",
-            "Kendall's tau": f"{self.kendall:.2f}",
-            "Spearman's rho": f"{self.spearman:.2f}",
-        }
+        lines = [
+            bar_line([("name", name), ("number", f"{value:.2f}{more}")], np.nan_to_num(value))
+            for name, value, more in (
+                ("Nogueira's stability", self.nogueira, f", {low:.2f} to {high:.2f}"),
+                ("Jaccard index", self.jaccard, ""),
+                ("Kendall's tau", self.kendall, ""),
+                ("Spearman's rho", self.spearman, ""),
+            )
+        ]
         notes = ["1 is full agreement, 0 what chance gives (but for the Jaccard index)"]
-        return figures(f"Stability of the best {self.k} columns", numbers, notes)
+        return fragment(f"Stability of the best {self.k} columns", lines, notes)
 
 
 @validate_params(

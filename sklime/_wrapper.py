@@ -14,7 +14,7 @@ from sklearn.utils import _safe_indexing, check_random_state, metadata_routing
 from sklearn.utils._param_validation import HasMethods
 from sklearn.utils.validation import _check_method_params, check_is_fitted
 
-from ._delegation import Delegates, kept, unchanged, validated_fit
+from ._delegation import Delegates, ValidatedFit, kept, unchanged
 from ._engines import over_workers
 from ._explainer.checks import check_fit
 from ._explainer.explainer import Explainer, Plan, kept_labels
@@ -167,7 +167,7 @@ class LimeImportanceWrapper(Delegates, MetaEstimatorMixin, BaseEstimator):
         self.verbose = verbose
         self.keep_explanations = keep_explanations
 
-    @validated_fit
+    @ValidatedFit
     def fit(
         self, X: Any, y: Any = None, sample_weight: ArrayLike | None = None, **fit_params: Any
     ) -> Self:

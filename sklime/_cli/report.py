@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from .. import Explanations, LimeImportanceDisplay
+from .._views.html import STYLE, bar_line
 from .data import Rank, decimals
 
 # Columns whose effects are drawn, rows that are shown as examples, and columns in each of them.
@@ -30,32 +31,22 @@ _PAGE = """<!DOCTYPE html>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>{title}</title>
+{style}
 <style>
 :root {{color-scheme: light dark}}
 body {{font: 15px/1.5 system-ui, sans-serif; max-width: 760px; margin: 2rem auto; padding: 0 1rem;
   background: Canvas; color: CanvasText; overflow-wrap: anywhere}}
 h1 {{font-size: 1.5rem}}
 h2 {{font-size: 1.1rem; margin: 2rem 0 .5rem}}
-table {{border-collapse: collapse; width: 100%}}
-th, td {{padding: 2px 12px 2px 0; text-align: left}}
-thead th {{border-bottom: 1px solid; white-space: nowrap}}
-.facts th {{font-weight: normal; width: 7rem; opacity: .75; vertical-align: top}}
-.number {{text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums}}
-th:nth-child(3), th:nth-child(4) {{text-align: right}}
-.track {{width: 30%}}
-.bar {{background: #0072B2; height: 12px; min-width: 1px}}
-.unsure {{opacity: .65; font-style: italic}}
-.unsure .bar {{background: none; border: 1px solid; box-sizing: border-box; min-width: 3px}}
+th {{font-weight: normal; opacity: .75; padding-right: 12px; white-space: nowrap;
+  text-align: left; vertical-align: top}}
+.sklime th:nth-child(odd) {{text-align: right}}
+.sklime {{font-size: inherit; max-width: none}}
 .warning {{border-left: 4px solid #D55E00; padding-left: .7rem}}
 pre {{white-space: pre-wrap}}
+@media (max-width: 500px) {{.sklime {{font-size: 11px}}}}
 .plot {{overflow-x: auto}}
 svg {{min-width: 500px; max-width: 100%; height: auto; display: block; margin: .7rem 0}}
-@media (max-width: 500px) {{
-  table {{font-size: 12px}}
-  th, td {{padding-right: 7px}}
-  .facts th {{width: 5rem}}
-  .track {{width: 20%; min-width: 2.5rem}}
-}}
 </style>
 </head>
 <body>
@@ -84,8 +75,8 @@ def render(
     body = [
         f"<h1>{escape(title)}</h1>",
         *(f'<p class="warning">{escape(text)}</p>' for text in warned),
-        '<table class="facts">',
-        *(f"<tr><th>{escape(name)}</th>{_cell(text)}</tr>" for name, text in facts.items()),
+        "<table>",
+        *(f"<tr><th>{name}</th><td>{escape(text)}</td></tr>" for name, text in facts.items()),
         "</table>",
         "<h2>Ranking</h2>",
         _ranking(ranking[:shown], value, ranking[0]),
@@ -101,25 +92,19 @@ def render(
         body.append(_svg(explanations, {"max_features": shown} | options))
         caption = heading
     body += ["<h2>How it was done</h2>", *(f"<p>{escape(text)}</p>" for text in settings)]
-    return _PAGE.format(title=escape(title), body="\n".join(body))
+    return _PAGE.format(title=escape(title), style=STYLE, body="\n".join(body))
 
 
-def _cell(value: Any, kind: str = "") -> str:
-    return f'<td class="{kind}">{escape(str(value))}</td>'
-
-
-def _ranking(lines: Sequence[Rank], value: str, first: Rank) -> str:
+def _ranking(ranking: Sequence[Rank], value: str, first: Rank) -> str:
     """A table with bars."""
     digits, largest = decimals(first.value), max(first.value, 0) or 1
-    titles = ("rank", "column", value, "95 % interval", "", "")
-    rows = ["<table><thead><tr>", *(f"<th>{text}</th>" for text in titles), "</tr></thead>"]
-    for line in lines:
-        cells = [_cell(line.rank), _cell(line.column)]
-        cells += [_cell(text, "number") for text in (*line.texts(digits), line.mark)]
-        bar = f'<div class="bar" style="width: {max(line.value, 0) / largest:.1%}"></div>'
-        kind = "told" if line.told else "unsure"
-        rows.append(f'<tr class="{kind}">{"".join(cells)}<td class="track">{bar}</td></tr>')
-    return "\n".join([*rows, "</table>"])
+    titles = ("rank", "column", value, "95 % interval")
+    lines = [f"<tr>{''.join(f'<th>{title}</th>' for title in titles)}</tr>"]
+    for each in ranking:
+        cells = [("number", each.rank), ("name", each.column)]
+        cells += [("number", text) for text in (*each.texts(digits), each.mark)]
+        lines.append(bar_line(cells, max(each.value, 0) / largest, each.told))
+    return "\n".join(['<div class="sklime"><table>', *lines, "</table></div>"])
 
 
 def _pictures(

@@ -20,20 +20,8 @@ from .packing import packed, unpacked
 class Table:
     """Columns of a two-dimensional input of any kind, read and drawn from one by one.
 
-    Parameters
-    ----------
-    X : array-like, sparse matrix or dataframe of shape (n_rows, n_columns)
-        What scikit-learn takes as an array, lists included; SciPy sparse matrices and arrays of
-        every format; eager dataframes that narwhals knows (pandas, polars, pyarrow, ...).
-
-    Attributes
-    ----------
-    native : object
-        `X` itself, or a shallow copy of a pandas frame.
-    kind : {"array", "sparse", "frame"}
-    n_rows, n_columns : int
-    names : ndarray of shape (n_columns,), dtype object, or None
-        The column names if all are strings, as in scikit-learn's ``feature_names_in_``.
+    It is what scikit-learn takes as an array, lists included; a SciPy sparse matrix or array of
+    every format; an eager dataframe that narwhals knows (pandas, polars, pyarrow, ...).
     """
 
     def __init__(self, X: Any) -> None:
@@ -42,7 +30,7 @@ class Table:
         self._store: Any = _store(X)
         self._others: Mapping[int, Table] = {}  # rows to gather from besides
         self.native = X
-        self.kind = self._store.kind
+        self.kind: str = self._store.kind  # "array", "sparse" or "frame"
         self.n_rows, self.n_columns = self._store.shape
         named = not isinstance(X, np.ndarray)
         self.names: NDArray[np.object_] | None = _get_feature_names(X) if named else None
@@ -70,11 +58,6 @@ class Table:
         Levels are in the declared order of an ordered category or enum, else sorted, those of
         different types by type. Those of a numeric column are its distinct numbers, the whole ones
         as int.
-
-        Raises
-        ------
-        TypeError
-            If the values cannot be hashed, like lists.
         """
         values = self.values(j)
         if values.dtype != object:
@@ -93,13 +76,7 @@ class Table:
         return encode(values, levels), levels
 
     def numbers(self, j: int) -> NDArray[np.float64]:
-        """Column j, (n_rows,), which held numbers or times in the training table.
-
-        Raises
-        ------
-        ValueError
-            If it does not here.
-        """
+        """Column j, (n_rows,), which held numbers or times in the training table."""
         values = self.values(j)
         if values.dtype == object:
             raise ValueError(
@@ -142,18 +119,11 @@ class Table:
         return longer
 
     def gather(self, rows: NDArray[np.integer]) -> Any:
-        """Table of the same kind whose cell (i, j) is this one's cell (rows[j, i], j).
+        """Table (m, n_columns) whose cell (i, j) is this one's cell (rows[j, i], j).
 
-        Parameters
-        ----------
-        rows : ndarray of shape (n_columns, m)
-
-        Returns
-        -------
-        X : array, sparse matrix or dataframe of shape (m, n_columns)
-            Container, dtypes, categories, names, memory order and sparse format are those of
-            this table. A list becomes an array, DIA becomes CSR. The index of a pandas frame is
-            drawn with the cells, as one more column; a RangeIndex is a fresh one.
+        Container, dtypes, categories, names, memory order and sparse format are those of this
+        table. A list becomes an array, DIA becomes CSR. The index of a pandas frame is drawn with
+        the cells, as one more column; a RangeIndex is a fresh one.
         """
         return self._store.gather(rows)
 

@@ -1,6 +1,6 @@
 """Results as small tables of HTML, for notebooks and pages, bright or dark."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from html import escape
 from typing import Any
 
@@ -11,16 +11,16 @@ from .._statistics.estimates import Estimate
 from .pictures import largest
 from .plots import Names, texts
 
-_STYLE = """<style>
+STYLE = """<style>
 .sklime {font-size: 13px; line-height: 1.4; max-width: 640px}
 .sklime p {margin: 4px 0}
 .sklime table {border-collapse: collapse; table-layout: auto; width: 100%;
   margin: 6px 0; color: inherit; font-size: inherit}
 .sklime tr, .sklime td {background: none; border: 0}
 .sklime td {padding: 1px 8px 1px 0; white-space: nowrap; width: 1%}
-.sklime td.name {text-align: left; max-width: 260px; overflow: hidden; text-overflow: ellipsis}
-.sklime td.number {text-align: right; font-variant-numeric: tabular-nums}
-.sklime td.track {width: auto}
+.sklime .name {text-align: left; width: 30%; white-space: normal; overflow-wrap: anywhere}
+.sklime .number {text-align: right; font-variant-numeric: tabular-nums}
+.sklime .track {width: auto; min-width: 3em}
 .sklime .bar {background: #0072B2; height: 11px; min-width: 1px}
 .sklime .negative {background: #D55E00}
 .sklime .quiet {opacity: 0.75}
@@ -32,48 +32,38 @@ _STYLE = """<style>
 def ranking(title: str, names: Names, estimate: Estimate, notes: Sequence[str] = ()) -> str:
     """Return a table of names by decreasing size of their values, with bars.
 
-    It takes the colours of its page, and escapes every text. Standard errors that are not finite
-    are left out; values whose interval holds 0 are in italics, with empty bars.
+    It takes the colours of its page. Standard errors that are not finite are left out; values
+    whose interval holds 0 are in italics, with empty bars.
     """
     values, sem, told = estimate.values, estimate.sem, estimate.told()
     shown, rest = largest(values, 15)
     numbers = np.reshape(texts(np.append(values[shown], sem[shown])), (2, -1))
     shares = values / (np.abs(values).max(initial=0) or 1)
-    lines = [
-        _line(names[j], number, error * bool(np.isfinite(sem[j])), shares[j], told[j])
-        for j, number, error in zip(shown, *numbers, strict=True)
-    ]
+    lines = []
+    for j, number, error in zip(shown, *numbers, strict=True):
+        known = f"± {error}" if np.isfinite(sem[j]) else ""
+        cells = [("name", names[j]), ("number", number), ("number quiet", known)]
+        lines.append(bar_line(cells, shares[j], told[j]))
     more = [rest] if rest else []
     if not told[shown].all():
         more.append("italic, empty bar: the 95 % interval holds 0")
-    return _fragment(title, lines, [*more, *notes])
+    return fragment(title, lines, [*more, *notes])
 
 
-def figures(title: str, numbers: Mapping[str, str], notes: Sequence[str] = ()) -> str:
-    """Return a table of names and texts."""
-    lines = [
-        f'<tr><td class="name">{escape(name)}</td><td class="name">{escape(number)}</td>'
-        '<td class="track"></td></tr>'
-        for name, number in numbers.items()
-    ]
-    return _fragment(title, lines, notes)
+def bar_line(cells: Iterable[tuple[str, Any]], share: float, told: bool = True) -> str:
+    """Return a line of a table: kinds and texts of cells, and a bar."""
+    texts = "".join(f'<td class="{kind}">{escape(str(text))}</td>' for kind, text in cells)
+    kind = "bar negative" if share < 0 else "bar"
+    bar = f'<td class="track"><div class="{kind}" style="width: {abs(share):.1%}"></div></td>'
+    return f'<tr class="{"told" if told else "faint"}">{texts}{bar}</tr>'
 
 
-def _fragment(title: str, lines: Sequence[str], notes: Sequence[str]) -> str:
+def fragment(title: str, lines: Sequence[str], notes: Sequence[str] = ()) -> str:
+    """Return a table of lines with a title above and notes below."""
     below = [f'<p class="quiet">{escape(note)}</p>' for note in notes]
     table = ["<table>", *lines, "</table>"] if lines else []
-    head = ['<div class="sklime">', _STYLE, f"<p><b>{escape(title)}</b></p>"]
+    head = ['<div class="sklime">', STYLE, f"<p><b>{escape(title)}</b></p>"]
     return "\n".join([*head, *table, *below, "</div>"])
-
-
-def _line(name: Any, number: str, error: str, share: float, told: bool) -> str:
-    text, bar = escape(str(name)), "bar negative" if share < 0 else "bar"
-    return (
-        f'<tr{"" if told else " class=faint"}><td class="name" title="{text}">{text}</td>'
-        f'<td class="number">{number}</td><td class="number quiet">{error and f"± {error}"}</td>'
-        f'<td class="track"><div class="{bar}" style="width: {100 * abs(share):.1f}%"></div></td>'
-        "</tr>"
-    )
 
 
 def describe(explained: Any) -> list[str]:

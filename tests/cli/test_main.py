@@ -427,7 +427,9 @@ def test_importances_not_told_from_0_are_marked(tmp_path, capsys):
     main([str(tmp_path / "t.csv"), "--report", str(report), "--output", str(output)])
     unsure = [line["column"] for line in read_ranking(output) if float(line["low"]) <= 0]
     html = report.read_text(encoding="utf-8")
-    marked = re.findall(r'<tr class="unsure"><td class="">\d</td><td class="">(\w)</td>', html)
+    marked = re.findall(
+        r'<tr class="faint"><td class="number">\d</td><td class="name">(\w)</td>', html
+    )
     assert marked == unsure
     assert ("Empty bars: importances that cannot be told from 0" in html) == bool(unsure)
     printed = capsys.readouterr().out

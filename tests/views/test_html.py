@@ -11,7 +11,7 @@ from sklearn.linear_model import LinearRegression, LogisticRegression
 
 from sklime import lime_importance
 from sklime._statistics.estimates import Estimate
-from sklime._views.html import figures, ranking
+from sklime._views.html import bar_line, fragment, ranking
 
 
 def explain(model, X, **options):
@@ -144,9 +144,12 @@ def test_html_of_an_error_that_is_not_known_says_nothing_of_it():
     assert [row[2] for row in cells.rows] == ["", ""]
 
 
-def test_html_of_figures_is_a_table_of_names_and_texts():
-    cells = Cells(figures("<t>", {"a & b": "0.5"}, ["note"]))
+def test_html_of_lines_is_a_table_of_names_and_texts():
+    cells = Cells(
+        fragment("<t>", [bar_line([("name", "a & b"), ("number", "0.5")], 0.25)], ["note"])
+    )
     assert [row[:2] for row in cells.rows] == [["a & b", "0.5"]]
+    assert cells.widths == [25]
     assert "<t>" in cells.text
     assert "note" in cells.text
 
