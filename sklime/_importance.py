@@ -138,8 +138,8 @@ def lime_importance(
         the mean over the classes given, which are then the only ones kept.
     response_method : str, default="auto"
         The method that is explained: "predict_proba", "decision_function", "predict" or
-        "score_samples". "auto" takes, for a classifier, the first of the first three
-        that it has; for an outlier detector score_samples; else predict.
+        "score_samples". "auto" takes, for a classifier, the first of the first three that it has,
+        but predict for an accuracy; for an outlier detector score_samples; else predict.
     categorical_features : "from_dtype", array-like, callable or None, default="from_dtype"
         Columns whose every value is a level: by dtype, or as a boolean mask, column numbers, names,
         or a function from X to any of these. Columns that hold no numbers are so in any case.

@@ -211,7 +211,7 @@ class LimeImportanceWrapper(Delegates, MetaEstimatorMixin, BaseEstimator):
             self._keep(estimator, plans[0].table, [fold])
             return self
         alone = replace(explainer, n_jobs=1)
-        classes = class_values(estimator, self.response_method, plans[0].table.native)
+        classes = class_values(estimator, explainer.method(estimator), plans[0].table.native)
         given = alone, X, y, routed.estimator.fit, classes
         jobs = [
             partial(_fit_and_explain, clone(self.estimator), *given, train, plan)

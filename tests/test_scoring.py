@@ -10,10 +10,15 @@ from sklearn.feature_selection import SelectFromModel
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LinearRegression, LogisticRegression, Ridge
 from sklearn.metrics import brier_score_loss, log_loss
-from sklearn.model_selection import GridSearchCV, KFold, cross_val_score
+from sklearn.model_selection import (
+    FixedThresholdClassifier,
+    GridSearchCV,
+    KFold,
+    cross_val_score,
+)
 from sklearn.naive_bayes import GaussianNB
 from sklearn.pipeline import make_pipeline
-from sklearn.svm import LinearSVC
+from sklearn.svm import SVC, LinearSVC
 from sklearn.tree import DecisionTreeRegressor
 
 from sklime import LimeImportanceDisplay, LimeImportanceWrapper, lime_importance
@@ -46,6 +51,25 @@ def test_scores_of_rows_average_to_those_of_scikit_learn(n_classes):
     if n_classes == 2:
         assert found["neg_brier_score"] == pytest.approx(-brier_score_loss(y, p[:, 1]))
     assert found["accuracy"] == pytest.approx(model.score(X, y))
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        FixedThresholdClassifier(GaussianNB(), threshold=0.9),
+        SVC(decision_function_shape="ovo"),
+    ],
+    ids=["threshold", "pairs"],
+)
+def test_accuracy_is_of_what_is_predicted(model):
+    n_classes = 2 if isinstance(model, FixedThresholdClassifier) else 4
+    X, y = make_classification(
+        120, n_classes=n_classes, n_informative=4, flip_y=0.3, random_state=0
+    )
+    model.fit(X, y)
+    told = lime_importance(model, X, y, scoring="accuracy", num_samples=64).explanations
+    found = (told.predictions * told.coefficients).sum(axis=1)
+    assert_allclose(found, model.predict(X) == y)
 
 
 @pytest.mark.parametrize("shift", [0.0, 1e6])

@@ -140,6 +140,15 @@ class Explainer:
         """What asks the model."""
         return OneColumn if self.kernel_width == 0 else ENGINES[self.engine]
 
+    def method(self, estimator: Any) -> str:
+        """The method to ask: accuracy is that of the classes predicted, not of the likeliest."""
+        classifier = estimator_type(estimator) == "classifier" and hasattr(estimator, "predict")
+        given = self.response_method != "auto" or self.scoring not in ("accuracy", "auto")
+        if given or not classifier:
+            return self.response_method
+        proper = self.scoring == "auto" and hasattr(estimator, "predict_proba")
+        return "predict_proba" if proper else "predict"
+
     def _samples(
         self, table: Table, weight: NDArray[np.float64] | None, n_outputs: int = 1
     ) -> Samples:
@@ -160,9 +169,10 @@ class Explainer:
         """
         neighborhood, table = plan.neighborhood, plan.table
         data = table.take(plan.rows)
+        method = self.method(estimator)
         if classes is None:
-            classes = class_values(estimator, self.response_method, neighborhood.table.native)
-        response, predictions = choose_response(estimator, self.response_method, data, classes)
+            classes = class_values(estimator, method, neighborhood.table.native)
+        response, predictions = choose_response(estimator, method, data, classes)
         target = None if plan.target is None else plan.target[plan.rows]
         self.response_ = self._read(response, plan.target)
         if isinstance(self.response_, Derived):
