@@ -1,7 +1,7 @@
 """Cells of any type as numbers, as objects, and as codes of levels."""
 
 from collections.abc import Sequence
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 import numpy as np
@@ -43,7 +43,7 @@ def type_names(cells: NDArray[Any]) -> list[str]:
 
 def cell_unit(cells: NDArray[np.object_]) -> str:
     """What the numbers of a column of objects stand for."""
-    types: dict[str, Any] = {"bool": (bool, np.bool_), "date": date, "duration": timedelta}
+    types: dict[str, Any] = {"bool": (bool, np.bool_), "date": date, "duration": (timedelta, time)}
     known = [cell for cell in cells if cell is not None]
     units = (unit for unit, kind in types.items() if all(isinstance(c, kind) for c in known))
     return next(units, "number") if known else "number"
@@ -72,15 +72,17 @@ def numbers_or_texts(cells: NDArray[np.object_]) -> NDArray[Any]:
 
 
 def _times(cells: NDArray[np.object_]) -> NDArray[Any]:
-    """Cells as float64 nanoseconds if all are dates or all are durations, else as they are."""
-    for kind, unit in ((date, "M8[us]"), (timedelta, "m8[us]")):
+    """Cells as float64 nanoseconds if all are dates, durations or hours, else as they are."""
+    for kind, unit in ((date, "M8[us]"), (timedelta, "m8[us]"), (time, "m8[us]")):
         if all(cell is None or isinstance(cell, kind) for cell in cells):
-            return numbers(np.array([_without_zone(cell) for cell in cells], dtype=unit))
+            return numbers(np.array([_numpy_time(cell) for cell in cells], dtype=unit))
     return cells
 
 
-def _without_zone(cell: Any) -> Any:
-    """A time in UTC, as NumPy's times know no zones."""
+def _numpy_time(cell: Any) -> Any:
+    """A time in UTC, as NumPy's times know no zones; of a day, since midnight."""
+    if isinstance(cell, time):
+        return datetime.combine(date.min, cell.replace(tzinfo=None)) - datetime.min
     if isinstance(cell, datetime) and cell.tzinfo is not None:
         return cell.astimezone(UTC).replace(tzinfo=None)
     return cell

@@ -67,9 +67,13 @@ def bin_edges(explained: Any, j: int, x: Floats) -> tuple[Floats, bool]:
     column = explained.bins.columns[j]
     if bin_labels(explained, j) is not None or not len(column.cuts):
         return np.empty(0), False
-    values = np.unique([*x[~np.isnan(x)], *column.cuts])
-    above = np.minimum(np.searchsorted(values, column.cuts, "right"), len(values) - 1)
-    edges = (column.cuts + values[above]) / 2  # a value at a cut is in the bin below it
+    values = np.unique([*x, *column.cuts])
+    values = values[np.isfinite(values)]
+    if not len(values):
+        return np.empty(0), False
+    cuts = column.cuts.clip(values[0], values[-1])  # infinity is drawn at the ends
+    above = np.minimum(np.searchsorted(values, cuts, "right"), len(values) - 1)
+    edges = cuts / 2 + values[above] / 2  # a value at a cut is in the bin below it
     return np.concatenate([values[:1], edges, values[-1:]]), column.unit == "date"
 
 

@@ -141,7 +141,8 @@ def effect(ax: Any, explained: Any, k: int, column: int | str, top: int | None) 
     steps = edges / unit, found.effects[bins], found.intervals[bins]
     others = shade, levels, explained.feature_names[other] if strength[other] else ""
     ax = plots.axes(ax, None, title, name, what)
-    plots.effect(ax, x / unit, explained.attributions[:, j, k], *steps, *others)
+    x = x.clip(edges[0], edges[-1]) / unit
+    plots.effect(ax, x, explained.attributions[:, j, k], *steps, *others)
     if dates:
         plots.days(ax)
     return ax

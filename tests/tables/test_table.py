@@ -487,6 +487,7 @@ def test_numbers_are_the_same_from_every_container(container):
         ([dt.datetime(1970, 1, 1, 1, tzinfo=dt.UTC), None, pd.NaT], [3_600e9, NAN, NAN]),
         ([pd.Timestamp("1970-01-01 03:00+02:00"), None, None], [3_600e9, NAN, NAN]),
         ([dt.timedelta(hours=1), None, pd.Timedelta(0)], [3_600e9, NAN, 0]),
+        ([dt.time(1), None, dt.time(0, 0, 1, tzinfo=dt.UTC)], [3_600e9, NAN, 1e9]),
         (["a", NAN, "3"], ["a", None, "3"]),
         ([None, [1], {}], [None, [1], {}]),
         ([3, 10**400, None], [3, 10**400, None]),

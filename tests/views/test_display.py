@@ -552,7 +552,7 @@ def test_effect_of_a_category_is_bars_of_its_levels(mixed):
 
 @pytest.fixture(scope="module")
 def odd():
-    """Explanations of a table with dates, flags, missing values and constants."""
+    """Explanations of a table with dates, flags, missing values, constants and infinities."""
     rng = np.random.default_rng(0)
     X = pd.DataFrame(
         {
@@ -561,6 +561,8 @@ def odd():
             "flag": rng.random(80) > 0.5,
             "constant": 1.0,
             "none": np.nan,
+            "endless": np.where(rng.random(80) < 0.3, np.inf, rng.normal(size=80)),
+            "ends": np.where(rng.random(80) < 0.5, np.inf, -np.inf),
         }
     )
 
@@ -588,6 +590,10 @@ def test_effects_of_odd_columns_have_axes_that_say_what_they_are(odd):
     assert set(y_labels(shown["flag"].ax_)) == {"True", "False"}
     assert y_labels(shown["constant"].ax_) == ["any"]
     assert "missing" in y_labels(shown["none"].ax_)
+    finite = odd.data["endless"][np.isfinite(odd.data["endless"])]
+    (dots,) = [c for c in shown["endless"].ax_.collections if len(c.get_offsets()) == 80]
+    assert dots.get_offsets()[:, 0].max() == finite.max()
+    assert set(y_labels(shown["ends"].ax_)) == {"x <= -inf", "x > -inf"}
 
 
 def test_effect_of_the_most_important_column_comes_without_asking(binary):
