@@ -143,7 +143,7 @@ def bias(n_seeds: int) -> Rows:
                 aggregation=aggregation,
                 random_state=seed,
             )
-            plain.append(result.explanations.importances(aggregation, bias_correction=False))
+            plain.append(result.explanations.estimate(aggregation, bias_correction=False).values)
             published.append(result.importances_mean)
             held.append(result.explanations.estimate().confint(0.95)[:, 0] <= 0)
         for j, name in enumerate(names, start=5):

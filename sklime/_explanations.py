@@ -134,12 +134,7 @@ class Explanations(Rows):
         """
         return self._estimate(aggregation, labels, bias_correction).unknown(self.unmeasured)
 
-    def importances(
-        self,
-        aggregation: Aggregation = "mean_abs",
-        labels: Any = "all",
-        bias_correction: bool = True,
-    ) -> Floats:
+    def importances(self, aggregation: Aggregation = "mean_abs", labels: Any = "all") -> Floats:
         """One importance for each column.
 
         Parameters
@@ -148,26 +143,20 @@ class Explanations(Rows):
             As in :meth:`estimate`.
         labels : {"all", "predicted"}, class value or array-like of class values, default="all"
             As in :meth:`estimate`.
-        bias_correction : bool, default=True
-            As in :meth:`estimate`.
 
         Returns
         -------
         importances : ndarray of shape (n_features,)
             In units of the response.
         """
-        return self.estimate(aggregation, labels, bias_correction).values
+        return self.estimate(aggregation, labels).values
 
-    def class_importances(
-        self, aggregation: Aggregation = "mean_abs", bias_correction: bool = True
-    ) -> Floats:
+    def class_importances(self, aggregation: Aggregation = "mean_abs") -> Floats:
         """Importances for each output by itself.
 
         Parameters
         ----------
         aggregation : str or callable, default="mean_abs"
-            As in :meth:`estimate`.
-        bias_correction : bool, default=True
             As in :meth:`estimate`.
 
         Returns
@@ -176,7 +165,7 @@ class Explanations(Rows):
             In units of the response.
         """
         names = [[name] for name in self._outputs]
-        return np.array([self.importances(aggregation, name, bias_correction) for name in names])
+        return np.array([self.importances(aggregation, name) for name in names])
 
     def group_importances(
         self,
@@ -295,22 +284,19 @@ class Explanations(Rows):
     def interactions(self) -> Interactions:
         """Interactions of the columns: strength, sem, top(k), table(first, second) and shares.
 
-        Raises
-        ------
-        AttributeError
-            If the engine was not "pooled", or a score is explained.
+        Only by the engine "pooled", and for a response, not for a score.
         """
         if not self.effects or self.coefficients is not None:
             raise AttributeError(
                 "Interactions come with engine='pooled' for a response, not for a score. "
                 f"Got engine={self.engine!r} for {self.response!r} instead."
             )
-        return Interactions(
-            self.effects, self.bins, self.feature_names, self.output_shares, self._output
-        )
+        return Interactions(self)
 
     def main_effect(self, column: int | str, label: Any = None) -> Bunch:
         """What each bin of one column adds to the response, the other columns varying.
+
+        Only by the engine "pooled", and for a response, not for a score.
 
         Parameters
         ----------
@@ -332,13 +318,24 @@ class Explanations(Rows):
                 Shares of the training rows.
             bins : list of str
                 Labels of the bins.
-
-        Raises
-        ------
-        AttributeError
-            If the engine was not "pooled", or a score is explained.
         """
-        return self.interactions.main_effect(column, label)
+        models = self.interactions.effects  # or why there are none
+        j, k = self._column(column), self._output(label)
+        own = slice(*self.bins.offsets[j : j + 2])
+        parts = np.array([effects.unit * effects.main[:, own, k] for effects in models])
+        n_models, n_replicates, _ = parts.shape
+        means, dof = parts.mean(axis=(0, 1)), n_models * (n_replicates - 1)
+        sem = np.full(len(means), np.inf)
+        if dof:
+            sem = np.sqrt(parts.var(axis=1, ddof=1).sum(axis=0) / n_replicates) / n_models
+        estimate = Estimate(means, sem, np.full(len(means), dof or 1), signed=True)
+        return Bunch(
+            effects=means,
+            sem=sem,
+            intervals=estimate.confint(),
+            frequencies=self.bins.probabilities[own],
+            bins=self.bins.labels(j),
+        )
 
     def pick(self, n: int, num_features: int = 10) -> NDArray[np.intp]:
         """Rows that together show the model: submodular pick.

@@ -1,16 +1,11 @@
 """What columns do together: strengths of pairs, their tables, shares of the variance."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 from sklearn.utils import Bunch
 
-from ._anova.effects import Effects, interaction_strength, interaction_table, variance_split
-from ._neighborhood.bins import Bins
+from ._anova.effects import interaction_strength, interaction_table, variance_split
 from ._statistics.estimates import Estimate
 from ._views.html import ranking, variance
 from ._views.plots import Floats, short
@@ -26,19 +21,27 @@ class Interaction(NamedTuple):
     sem: float
 
 
-@dataclass(frozen=True, eq=False, repr=False)
 class Interactions:
-    """Interactions of one model, or of the models of several folds, with their effects."""
+    """Interactions of one model, or of the models of several folds.
 
-    effects: tuple[Effects, ...]
-    bins: Bins
-    feature_names: NDArray[np.object_]
-    output_shares: Floats  # what each output counts in a strength
-    output: Callable[[Any], int]  # from a label to the number of its output
+    Attributes
+    ----------
+    strength : ndarray of shape (n_features, n_features)
+        Of every pair of columns: the standard deviation over the table of what the pair adds to the
+        response beyond the sum of its columns' own effects, in units of the response, over all
+        outputs. 0 for a pair that does not rise above the noise.
+    sem : ndarray of shape (n_features, n_features)
+        Standard errors of `strength`.
+    """
+
+    def __init__(self, explained: Any) -> None:
+        self._explained, self.effects = explained, explained.effects
+        parts, shares = map(interaction_strength, self.effects), explained.output_shares
+        self.strength, self.sem = _of_models([(size @ shares, sem @ shares) for size, sem in parts])
 
     def __repr__(self) -> str:
         pairs = ", ".join(f"{a} x {b}: {strength:.3g}" for a, b, strength, _ in self.top(3))
-        return f"<Interactions of {len(self.feature_names)} columns: {pairs or 'none found'}>"
+        return f"<Interactions of {len(self.strength)} columns: {pairs or 'none found'}>"
 
     def _repr_html_(self) -> str:
         pairs, estimate = self.estimates()
@@ -49,29 +52,9 @@ class Interactions:
 
     def estimates(self) -> tuple[list[Interaction], Estimate]:
         """All pairs that rise above the noise, and their strengths with normal errors."""
-        pairs = self.top(len(self.feature_names) ** 2)
+        pairs = self.top(self.strength.size)
         strength, sem = np.array([pair[2:] for pair in pairs]).reshape(-1, 2).T
         return pairs, Estimate(strength, sem, np.full(len(pairs), np.inf))
-
-    @cached_property
-    def _strengths(self) -> tuple[Floats, Floats]:
-        parts, shares = map(interaction_strength, self.effects), self.output_shares
-        return _of_models([(strength @ shares, sem @ shares) for strength, sem in parts])
-
-    @property
-    def strength(self) -> Floats:
-        """Strength of every pair of columns, (n_features, n_features), symmetric.
-
-        The standard deviation over the table of what the pair adds to the response beyond the sum
-        of its columns' own effects, in units of the response, over all outputs. 0 for a pair that
-        does not rise above the noise.
-        """
-        return self._strengths[0]
-
-    @property
-    def sem(self) -> Floats:
-        """Standard errors of :attr:`strength`."""
-        return self._strengths[1]
 
     @property
     def shares(self) -> dict[str, Floats]:
@@ -98,7 +81,7 @@ class Interactions:
         """
         first, second = np.triu_indices(len(self.strength), 1)
         order = np.argsort(-self.strength[first, second], kind="stable")[:k]
-        names = self.feature_names
+        names = self._explained.feature_names
         return [
             Interaction(names[i], names[j], float(self.strength[i, j]), float(self.sem[i, j]))
             for i, j in zip(first[order], second[order], strict=True)
@@ -125,47 +108,17 @@ class Interactions:
             rows, columns : list of str
                 Labels of the bins of `first` and of `second`.
         """
-        i, j = (column_number(self.feature_names, column) for column in (first, second))
+        explained = self._explained
+        i, j = map(explained._column, (first, second))
         if i == j:
             raise parameter_error("second", "be another column than the first", second)
-        k = self.output(label)
+        k, bins = explained._output(label), explained.bins
         tables = [interaction_table(effects, i, j) for effects in self.effects]
         effects, sem = _of_models([(table[..., k], sem[..., k]) for table, sem in tables])
-        return Bunch(
-            effects=effects, sem=sem, rows=self.bins.labels(i), columns=self.bins.labels(j)
-        )
-
-    def main_effect(self, column: int | str, label: Any = None) -> Bunch:
-        """Main effect of a column, see :meth:`Explanations.main_effect`."""
-        j, k = column_number(self.feature_names, column), self.output(label)
-        own = slice(*self.bins.offsets[j : j + 2])
-        parts = np.array([effects.unit * effects.main[:, own, k] for effects in self.effects])
-        n_models, n_replicates, _ = parts.shape
-        means, dof = parts.mean(axis=(0, 1)), n_models * (n_replicates - 1)
-        sem = np.full(len(means), np.inf)
-        if dof:
-            sem = np.sqrt(parts.var(axis=1, ddof=1).sum(axis=0) / n_replicates) / n_models
-        estimate = Estimate(means, sem, np.full(len(means), dof or 1), signed=True)
-        return Bunch(
-            effects=means,
-            sem=sem,
-            intervals=estimate.confint(),
-            frequencies=self.bins.probabilities[own],
-            bins=self.bins.labels(j),
-        )
+        return Bunch(effects=effects, sem=sem, rows=bins.labels(i), columns=bins.labels(j))
 
 
 def _of_models(parts: list[tuple[Floats, Floats]]) -> tuple[Floats, Floats]:
     """Mean over models, and its standard error from theirs."""
     squares = np.sum([sem**2 for _, sem in parts], axis=0)
     return np.mean([values for values, _ in parts], axis=0), np.sqrt(squares) / len(parts)
-
-
-def column_number(feature_names: NDArray[np.object_], column: int | str) -> int:
-    """Number of a column given by number or name."""
-    names = feature_names.tolist()
-    if column in names:
-        return int(names.index(column))
-    if not isinstance(column, str) and -len(names) <= column < len(names):
-        return int(column) % len(names)
-    raise ValueError(f"A column must be a name or number of one of {names}. Got {column!r}.")

@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 
 from ._anova.effects import Effects
 from ._anova.terms import Floats, inverse
-from ._interactions import column_number
 from ._neighborhood.bins import Bins
 from ._statistics.aggregations import row_weights_of
 from ._statistics.estimates import Values
@@ -98,19 +97,8 @@ class Rows(Exports):
         return replace(self, sample_weight=weight / times[which])
 
     @classmethod
-    def mean(cls, parts: Sequence[Self]) -> Self:
-        """Explanations of the same rows by several models, as their mean.
-
-        Parameters
-        ----------
-        parts : list of Explanations
-            Of the same rows, each by another model.
-
-        Returns
-        -------
-        explanations : Explanations
-            Of the mean of the models.
-        """
+    def _mean(cls, parts: Sequence[Self]) -> Self:
+        """Explanations of the same rows by several models, as their mean."""
         if len(parts) == 1:
             return parts[0]
         names = ["replicates", "predictions"]
@@ -298,7 +286,12 @@ class Rows(Exports):
 
     def _column(self, column: int | str) -> int:
         """Number of a column given by number or name."""
-        return column_number(self.feature_names, column)
+        names = self.feature_names.tolist()
+        if column in names:
+            return int(names.index(column))
+        if not isinstance(column, str) and -len(names) <= column < len(names):
+            return int(column) % len(names)
+        raise ValueError(f"A column must be a name or number of one of {names}. Got {column!r}.")
 
     def _output(self, label: Any) -> int:
         """Number of a label's output; by default the second of two classes, or the only output."""

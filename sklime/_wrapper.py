@@ -243,7 +243,7 @@ class LimeImportanceWrapper(Delegates, MetaEstimatorMixin, BaseEstimator):
         if not hasattr(self, "_explainers"):
             check_is_fitted(self)
             raise AttributeError("explain needs keep_explanations=True. Got False instead.")
-        return Explanations.mean(
+        return Explanations._mean(
             [explainer.explain(X, y, kernel_width) for explainer in self._explainers]
         )
 

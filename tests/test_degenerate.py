@@ -208,7 +208,7 @@ def test_five_hundred_levels_are_unbiased():
     X = levels(500, 1000)
     result = importances(LevelEffect(), X, num_samples=2**14)
     # Half of the others are odd, whatever the row's own level: 1 - 249/499 or 0 - 250/499.
-    plain = result.explanations.importances(bias_correction=False)
+    plain = result.explanations.estimate(bias_correction=False).values
     assert_allclose(result.importances_mean[0], 0.5 * (250 / 499 + 250 / 499), rtol=0.02)
     assert result.importances_mean[0] < plain[0]
     assert len(result.explanations.bins.labels(0)) == 500
@@ -223,7 +223,7 @@ def test_five_hundred_useless_levels_are_no_more_than_noise():
 
     result = importances(Useless(), levels(500, 1000), num_samples=2**14)
     floor = result.explanations.noise_floor()
-    plain = result.explanations.importances(bias_correction=False)
+    plain = result.explanations.estimate(bias_correction=False).values
     # Of a weight of a level drawn about 2^14 / 500 times, of which half tell main effects.
     chance = np.sqrt(2 / np.pi) * np.sqrt(500 / 2**14)
     assert 0.9 * chance < plain[0] < 1.1 * np.sqrt(2) * chance

@@ -56,7 +56,7 @@ def regression(n_features=4, coefficients=(3.0, -2.0, 1.0, 0.0), seed=0, **param
 def test_importance_of_a_class_is_the_aggregation_of_its_weights(iris, name, label):
     options = {"row_classes": iris.predictions.argmax(axis=1)} if name == "homogeneity" else {}
     expected = AGGREGATIONS[name](iris.attributions[..., label], **options)
-    found = iris.importances(name, labels=[label], bias_correction=False)
+    found = iris.estimate(name, labels=[label], bias_correction=False).values
     assert_allclose(found, expected, rtol=1e-12, atol=1e-15)
     assert found.any()
 
@@ -65,7 +65,7 @@ def test_importance_of_a_class_is_the_aggregation_of_its_weights(iris, name, lab
 def test_all_classes_count_half_their_sum(iris, name):
     """Total variation: the weights of the classes sum to 0."""
     classes = [AGGREGATIONS[name](iris.attributions[..., k]) for k in range(3)]
-    found = iris.importances(name, bias_correction=False)
+    found = iris.estimate(name, bias_correction=False).values
     assert_allclose(found, np.sum(classes, axis=0) / 2, rtol=1e-12)
 
 
@@ -77,16 +77,16 @@ def test_all_of_two_classes_is_either_of_them(cancer):
 def test_predicted_takes_each_rows_own_class(iris):
     predicted = iris.predictions.argmax(axis=1)
     own = iris.attributions[np.arange(len(iris)), :, predicted]
-    found = iris.importances(labels="predicted", bias_correction=False)
+    found = iris.estimate(labels="predicted", bias_correction=False).values
     assert_allclose(found, np.abs(own).mean(axis=0), rtol=1e-12)
     signed = iris.importances("mean", labels="predicted")
     assert_allclose(signed, own.mean(axis=0), rtol=1e-12, atol=1e-15)
 
 
 def test_class_values_count_their_mean(iris):
-    classes = iris.class_importances(bias_correction=False)
-    found = iris.importances(labels=[0, 2], bias_correction=False)
-    assert_allclose(found, (classes[0] + classes[2]) / 2, rtol=1e-12)
+    first, last = (iris.estimate(labels=[k], bias_correction=False).values for k in (0, 2))
+    found = iris.estimate(labels=[0, 2], bias_correction=False).values
+    assert_allclose(found, (first + last) / 2, rtol=1e-12)
 
 
 def test_class_importances_are_those_of_each_class(iris):
@@ -100,10 +100,11 @@ def test_outputs_of_a_regressor_count_their_mean():
     X = np.random.default_rng(0).normal(size=(200, 3))
     model = LinearRegression().fit(X, X @ np.array([[3.0, 0.0], [0.0, 1.0], [1.0, 1.0]]))
     explanations = lime_importance(model, X, random_state=0).explanations
-    first, second = explanations.class_importances(bias_correction=False)
-    found = explanations.importances(bias_correction=False)
-    assert_allclose(found, (first + second) / 2, rtol=1e-12)
-    assert_allclose(explanations.importances(labels=[1], bias_correction=False), second, rtol=1e-12)
+    parts = [explanations.estimate(labels=[k], bias_correction=False).values for k in range(2)]
+    found = explanations.estimate(bias_correction=False).values
+    assert_allclose(found, np.mean(parts, axis=0), rtol=1e-12)
+    corrected = explanations.importances(labels=[1])
+    assert_allclose(explanations.class_importances()[1], corrected, rtol=1e-12)
 
 
 @pytest.mark.parametrize("labels", ["setosa", 7, [0, 7], []])
@@ -233,7 +234,7 @@ def test_noise_floor_is_the_uncorrected_importance_of_a_useless_column():
             max_samples=60,
             random_state=seed,
         ).explanations
-        plain.append(explanations.importances(bias_correction=False)[3:])
+        plain.append(explanations.estimate(bias_correction=False).values[3:])
         corrected.append(explanations.magnitudes().mean(axis=0)[3:])
         floors.append(explanations.noise_floor()[3:])
     chance = np.mean(plain, axis=0)

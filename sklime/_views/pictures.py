@@ -5,18 +5,7 @@ from typing import Any
 import numpy as np
 
 from ..exceptions import parameter_error
-from . import plots
-from .exports import (
-    REMAINDER,
-    base_values,
-    bin_edges,
-    bin_labels,
-    column_values,
-    noun,
-    predictions,
-    row_names,
-    row_texts,
-)
+from . import exports, plots
 from .plots import Floats, Lines, Names, Places
 
 _MEASURES = {
@@ -37,8 +26,8 @@ _RESPONSES = {
 def beeswarm(ax: Any, explained: Any, k: int, columns: Places, lines: Lines) -> Any:
     """Contributions of every row to output k."""
     x = explained.attributions[:, columns, k]
-    shade = plots.ranks(column_values(explained)[:, columns])
-    named = ((i, bin_labels(explained, j)) for i, j in enumerate(columns))
+    shade = plots.ranks(exports.column_values(explained)[:, columns])
+    named = ((i, exports.bin_labels(explained, j)) for i, j in enumerate(columns))
     levels = {i: names for i, names in named if names is not None}
     ax = plots.axes(ax, lines, f"{len(x):,} rows", _attribution(explained, k))
     plots.beeswarm(ax, x, shade, levels)
@@ -48,8 +37,8 @@ def beeswarm(ax: Any, explained: Any, k: int, columns: Places, lines: Lines) -> 
 def row(ax: Any, explained: Any, k: int, i: int, top: int | None) -> Any:
     """How the contributions of row i lead from the average to its prediction."""
     i = range(len(explained.codes))[i]
-    values, cells = explained.attributions[i, :, k], row_texts(explained, i)
-    base, prediction = base_values(explained)[i, k], predictions(explained)[i, k]
+    values, cells = explained.attributions[i, :, k], exports.row_texts(explained, i)
+    base, prediction = exports.base_values(explained)[i, k], exports.predictions(explained)[i, k]
     columns, rest = np.split(plots.descending(np.abs(values)), [top or len(values)])
     names = []
     for j in columns:
@@ -59,8 +48,8 @@ def row(ax: Any, explained: Any, k: int, i: int, top: int | None) -> Any:
     if len(rest):
         names.append(f"{len(rest)} other columns")
         steps.insert(-1, values[rest].sum())
-    title = f"Row {plots.short(row_names(explained)[i])}"
-    ax = plots.axes(ax, Lines([*names, REMAINDER]), title, _attribution(explained, k))
+    title = f"Row {plots.short(exports.row_names(explained)[i])}"
+    ax = plots.axes(ax, Lines([*names, exports.REMAINDER]), title, _attribution(explained, k))
     average = explained.effects or explained.kernel_width == 0
     ends = {
         "average" if average else "start": base,
@@ -124,16 +113,16 @@ def effect(ax: Any, explained: Any, k: int, column: int | str, top: int | None) 
     j = explained._column(column)
     found = explained.main_effect(j, explained.output_names[k])
     name, what = plots.short(explained.feature_names[j]), f"adds {_to(explained, k)}"
-    title, x = f"Effect of {name}", column_values(explained)[:, j]
-    edges, dates = bin_edges(explained, j, x)
+    title, x = f"Effect of {name}", exports.column_values(explained)[:, j]
+    edges, dates = exports.bin_edges(explained, j, x)
     if len(edges) < 3:
         shown = found.effects, found.intervals
         return ranking(ax, found.bins, *shown, top, title, what, signed=True)
     strength = explained.interactions.strength[j]
     other, shade, levels = int(strength.argmax()), np.full(len(x), np.nan), None
     if strength[other]:
-        shade = plots.ranks(column_values(explained)[:, [other]])[:, 0]
-        levels = bin_labels(explained, other)
+        shade = plots.ranks(exports.column_values(explained)[:, [other]])[:, 0]
+        levels = exports.bin_labels(explained, other)
     if found.bins[-1] == "missing":
         name += f" (missing: {plots.texts(found.effects, signed=True)[-1]})"
     unit = 86_400e9 if dates else 1.0  # matplotlib counts days
@@ -177,16 +166,14 @@ def size(explained: Any) -> str:
 
 
 def _noun(explained: Any) -> str:
-    return noun(explained).replace("weight", "LIME weight")
+    return exports.noun(explained).replace("weight", "LIME weight")
 
 
 def _to(explained: Any, k: int | None = None) -> str:
     """To what the numbers add, of one output if there are several."""
     if explained.coefficients is not None:
         return f"in {explained.response}"
-    names, unnamed = (
-        explained._outputs,
-        "prediction" if explained.classes is None else "probability",
-    )
+    names = explained._outputs
+    unnamed = "prediction" if explained.classes is None else "probability"
     of = "" if k is None or len(names) == 1 else f" of {plots.short(names[k], 20)}"
     return f"to the {_RESPONSES.get(explained.response, unnamed)}{of}"

@@ -179,8 +179,8 @@ def test_multilabel_probabilities_are_one_output_for_each_label():
             explanations.weights[..., k], other.explanations_.weights[..., 1], atol=4e-3
         )
     assert_allclose(
-        explanations.importances(bias_correction=False),
-        np.mean([w.explanations_.importances(bias_correction=False) for w in alone], axis=0),
+        explanations.estimate(bias_correction=False).values,
+        np.mean([w.explanations_.estimate(bias_correction=False).values for w in alone], axis=0),
         atol=3e-3,  # labels share what is noise
     )
 
@@ -222,8 +222,8 @@ def test_several_targets_have_the_mean_of_their_importances(inner):
     if isinstance(inner, MultiOutputClassifier):
         alone = [wrap(TREE, **options).fit(X, y).explanations_ for y in TARGETS.T]
         assert_allclose(
-            explanations.importances(bias_correction=False),
-            np.mean([other.importances(bias_correction=False) for other in alone], axis=0),
+            explanations.estimate(bias_correction=False).values,
+            np.mean([other.estimate(bias_correction=False).values for other in alone], axis=0),
             rtol=0.01,  # the targets share what is noise
         )
     assert set(np.argsort(-wrapper.feature_importances_)[:2]) == {0, 1}
@@ -281,8 +281,8 @@ def test_every_output_of_a_regressor_counts_alike():
     explanations = wrapper.explanations_
     assert explanations.output_names.tolist() == [0, 1, 2]
     assert_array_equal(explanations.predictions, wrapper.predict(X))
-    plain = explanations.class_importances(bias_correction=False)
-    assert_allclose(explanations.importances(bias_correction=False), plain.mean(axis=0))
+    plain = [explanations.estimate(labels=[k], bias_correction=False).values for k in range(3)]
+    assert_allclose(explanations.estimate(bias_correction=False).values, np.mean(plain, axis=0))
     linear = wrap(LinearRegression(), max_samples=None, num_samples=2048).fit(X, Y)
     size = linear.explanations_.class_importances()
     assert_allclose(size[0, 0] / size[2, 0], 2, rtol=0.05)
