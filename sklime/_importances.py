@@ -1,8 +1,7 @@
 """Importances of a model's columns, with what is known of them."""
 
-from copy import copy
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any
 
 import narwhals.stable.v2 as nw
 import numpy as np
@@ -58,12 +57,6 @@ class Importances:
     explanations: Explanations
     name: str
     scored: bool = False
-
-    def _without_rows(self) -> Self:
-        """The same without anything of single rows."""
-        lean = copy(self)
-        del lean.importances, lean.explanations
-        return lean
 
     @property
     def importances_mean(self) -> Floats:

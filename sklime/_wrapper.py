@@ -298,16 +298,13 @@ class LimeImportanceWrapper(Delegates, MetaEstimatorMixin, BaseEstimator):
             self.explanations_ = explanations
             self._explainers = [fold.explainer for fold in folds]
         else:
-            importances = importances._without_rows()
+            del importances.importances, importances.explanations
         self.importances_ = importances
         if not self.feature_importances_.any():
             what = "the response does not change with any column"
             if self.scoring is not None:
                 what = "no column helps the score"
             warn(f"All importances are 0: {what}. SelectFromModel keeps every column then.")
-
-    def __sklearn_is_fitted__(self) -> bool:
-        return hasattr(self, "feature_importances_")
 
 
 def _fit_and_explain(

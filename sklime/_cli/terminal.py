@@ -2,10 +2,10 @@
 
 import shutil
 import sys
-import unicodedata
 from collections.abc import Sequence
 from textwrap import wrap
 
+from .._views.plots import places, short
 from .data import Rank, decimals
 
 # Characters that a bar gets at least, where the terminal is wide enough.
@@ -20,7 +20,7 @@ def table(ranking: Sequence[Rank], shown: int, title: str) -> list[str]:
     widths = [max(map(len, cells)) for cells in zip(*rows, strict=True)]
     numbers = ["  ".join(map(str.rjust, row, widths)) for row in rows]
     free = shutil.get_terminal_size().columns - len("rank") - len(numbers[0]) - 3 * len("  ")
-    longest = max(_width(_clean(line.column)) for line in ranking[:shown])
+    longest = max(places(_clean(line.column)) for line in ranking[:shown])
     name = max(len("column"), min(longest, free - _LEAST_BAR))
     lines = [f"rank  {_pad('column', name)}  {numbers[0]}".rstrip()]
     for line, number in zip(ranking, numbers[1:], strict=False):
@@ -53,20 +53,10 @@ def _clean(text: str) -> str:
     return "".join(c if c.isprintable() else " " for c in text)
 
 
-def _width(text: str) -> int:
-    """Places that a text takes in a terminal."""
-    wide = sum(unicodedata.east_asian_width(c) in "WF" for c in text)
-    return len(text) + wide - sum(unicodedata.combining(c) > 0 for c in text)
-
-
 def _pad(text: str, width: int) -> str:
-    """Text of a given width; of a long one the middle goes, for the ends tell it from others."""
-    text = one_line(text)
-    cut, size = text, len(text)
-    while _width(cut) > width:
-        size -= 1
-        cut = f"{text[: (size + 1) // 2]}…{text[len(text) - size // 2 :]}"
-    return cut + " " * (width - _width(cut))
+    """Text of a given width."""
+    cut = short(_clean(text), width)
+    return cut + " " * (width - places(cut))
 
 
 def _bar(share: float, width: int) -> str:

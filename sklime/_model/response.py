@@ -162,10 +162,9 @@ def class_values(estimator: Any, response_method: str, X: Any) -> Any:
         if isinstance(first, list) or not _are_labels(first):
             return None
     labels = _asked(estimator, method, X)
-    several = isinstance(labels, list) or labels.ndim == 2
-    n_targets = (len(labels) if isinstance(labels, list) else labels.shape[1]) if several else 1
-    values = [distinct(part) for part in _by_target(labels, n_targets)]
-    return values if several else values[0]
+    if isinstance(labels, list):
+        return [distinct(part) for part in labels]
+    return distinct(labels) if labels.ndim == 1 else [distinct(part) for part in labels.T]
 
 
 def estimator_type(estimator: Any) -> str | None:

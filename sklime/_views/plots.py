@@ -1,5 +1,6 @@
 """Plots on one axis, from arrays alone."""
 
+import unicodedata
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -357,11 +358,18 @@ def _heights(x: Floats, shade: Floats, everything: Floats, highest: float) -> Fl
 
 def short(name: Any, width: int = 34) -> str:
     """A name on one line; of a long one the middle goes, for the ends tell it from others."""
-    text = " ".join(str(name).split())
-    if len(text) <= width:
-        return text
-    tail = (width - 1) // 2
-    return f"{text[: width - 1 - tail]}…{text[-tail:]}"
+    cut = text = " ".join(str(name).split())
+    size = min(len(text), width)
+    while places(cut) > width:
+        size -= 1
+        cut = f"{text[: (size + 1) // 2]}…{text[len(text) - size // 2 :]}"
+    return cut
+
+
+def places(text: str) -> int:
+    """Places that a text takes in a terminal, and about so in other fonts."""
+    wide = sum(unicodedata.east_asian_width(c) in "WF" for c in text)
+    return len(text) + wide - sum(unicodedata.combining(c) > 0 for c in text)
 
 
 def text_color() -> Any:
