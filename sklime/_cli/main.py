@@ -29,11 +29,7 @@ _SMALL = 10**6
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command line and return its status.
-
-    0; 1 if nobody reads the output any more; 130 if interrupted; 2, after one line on stderr, if
-    an argument or the file is of no use.
-    """
+    """Run the command line; 1 if nobody reads any more, 2 after one line on what is of no use."""
     parser = make_parser()
     args = parser.parse_args(argv)
     try:
@@ -63,7 +59,6 @@ def _run(args: Namespace) -> None:
         data = _load(args)
         held_out = HeldOut(data, args.cv, args.random_state)
         facts = _facts(data, args.estimator)
-        progress("")
         show(*aligned(facts), "")
         # On a small table threads that wait for one another take longer, on a busy machine much.
         with threadpool_limits(1 if data.X.size < _SMALL else None):
@@ -77,7 +72,6 @@ def _run(args: Namespace) -> None:
             score = "R²" if share else wrapper.explanations_.response
             notes |= _meaning(wrapper, data, ranking[: args.top or SHOWN], score)
             lines = held_out.compare(wrapper, scores, args.top) if args.cv else []
-            progress("")
             value, shown = "gain" if args.cv else "importance", args.top or SHOWN
             show(*table(ranking, shown, value), "", *aligned(notes), *lines)
             explanations = _named(wrapper, data)
@@ -106,7 +100,7 @@ def _named(wrapper: LimeImportanceWrapper, data: Dataset) -> Explanations:
 def _check_files(args: Namespace) -> None:
     """Refuse to write over a file, and without what draws, before the work and not after it."""
     paths = (args.file, args.output, args.plot, args.report)
-    files = [path.resolve() for path in paths if path is not None]
+    files = [path.resolve() for path in paths if path]
     if len(set(files)) < len(files):
         raise ValueError("FILE, --output, --plot and --report must be different files")
     if args.plot or args.report:

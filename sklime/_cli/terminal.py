@@ -73,7 +73,8 @@ def _printable(text: str) -> str:
 
 
 def show(*lines: str) -> None:
-    """Write lines to the output, now."""
+    """Write lines to the output, now, in place of what was being done."""
+    progress("")
     sys.stdout.write("".join(f"{_printable(_clean(line))}\n" for line in lines))
     sys.stdout.flush()
 

@@ -13,8 +13,7 @@ from sklearn.utils import check_array, get_tags
 from sklearn.utils.validation import _check_sample_weight, has_fit_parameter
 
 from .._model.loss import SCORINGS, checked_scoring
-from .._model.response import RESPONSE_METHODS, distinct, estimator_type
-from .._model.target import target_array
+from .._model.response import RESPONSE_METHODS, distinct, estimator_type, target_array
 from .._rows import label_positions, refuse_signs
 from .._statistics.aggregations import SIGNED, resolve
 from ..exceptions import parameter_error, warn

@@ -20,8 +20,14 @@ from .._engines.workers import chunks
 from .._explanations import Explanations
 from .._model.loss import Derived, only, score_coefficients, score_response
 from .._model.progress import progress
-from .._model.response import Response, choose_response, class_values, distinct, estimator_type
-from .._model.target import target_array
+from .._model.response import (
+    Response,
+    choose_response,
+    class_values,
+    distinct,
+    estimator_type,
+    target_array,
+)
 from .._neighborhood.kernel import lime_width
 from .._neighborhood.rows import (
     check_table,

@@ -7,13 +7,13 @@ from numbers import Number
 from typing import Any
 
 import numpy as np
+from numpy.lib.recfunctions import structured_to_unstructured
 from numpy.typing import NDArray
 from scipy.sparse import issparse
 from sklearn.utils import get_tags
 from sklearn.utils.validation import _check_response_method, _num_samples
 
 from ..exceptions import warn
-from .target import dense_array
 
 _LARGEST = 1e152  # a sum of squares of such numbers is one
 
@@ -241,7 +241,7 @@ def _arrays(answer: Any) -> _Answer:
 
 
 def _array(answer: Any) -> NDArray[Any]:
-    array = np.atleast_1d(dense_array(answer))
+    array = np.atleast_1d(_dense(answer))
     if array.dtype.kind in "cmM":
         raise ValueError(f"A model must answer with numbers or labels. Got {array.dtype} instead.")
     return array
@@ -338,3 +338,19 @@ def _target_classes(classes: Any) -> list[NDArray[Any]] | None:
         return None
     several = isinstance(classes, list) and np.ndim(classes[0]) == 1
     return [np.asarray(values) for values in (classes if several else [classes])]
+
+
+def target_array(y: Any) -> Any:
+    """A target as an array, of one axis where it has one column; None stays None."""
+    if y is None:
+        return None
+    array = _dense(y)
+    return array.ravel() if array.shape[1:] == (1,) else array
+
+
+def _dense(y: Any) -> NDArray[Any]:
+    """A target or an answer as a dense array, the fields of a structured one as its columns."""
+    array: NDArray[Any] = y.toarray() if issparse(y) else np.asarray(y)
+    if array.dtype.names:
+        return structured_to_unstructured(array, dtype=np.float64)
+    return array
