@@ -1,7 +1,7 @@
 """The meta-estimator: scikit-learn's conventions around :func:`lime_importance`. No maths."""
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import KW_ONLY, dataclass, replace
 from functools import partial
 from typing import Any, ClassVar, NamedTuple, Self
 
@@ -36,6 +36,7 @@ class _Fold(NamedTuple):
 
 
 @with_parameters
+@dataclass(eq=False, repr=False)
 class LimeImportanceWrapper(Delegates, MetaEstimatorMixin, BaseEstimator):
     r"""Meta-estimator with feature_importances_ from LIME weights.
 
@@ -120,52 +121,28 @@ class LimeImportanceWrapper(Delegates, MetaEstimatorMixin, BaseEstimator):
     # The inner estimator decides who takes weights, so there is nothing to request here.
     __metadata_request__fit: ClassVar[dict[str, str]] = {"sample_weight": metadata_routing.UNUSED}
 
-    def __init__(
-        self,
-        estimator: Any,
-        *,
-        cv: Any = None,
-        scoring: str | None = None,
-        max_samples: str | float | None = "auto",
-        labels: Any = "all",
-        response_method: str = "auto",
-        categorical_features: Any = "from_dtype",
-        discretizer: str | int = "quartile",
-        num_samples: str | int = "auto",
-        kernel_width: float | str = "auto",
-        conditional: bool = False,
-        model_regressor: Any = None,
-        num_features: int | None = None,
-        values: str = "contributions",
-        aggregation: str | Callable[..., Any] = "mean_abs",
-        engine: str = "pooled",
-        tol: float | None = None,
-        n_jobs: int | None = None,
-        random_state: Any = None,
-        verbose: int = 0,
-        keep_explanations: bool = True,
-    ) -> None:
-        self.estimator = estimator
-        self.cv = cv
-        self.scoring = scoring
-        self.max_samples = max_samples
-        self.labels = labels
-        self.response_method = response_method
-        self.categorical_features = categorical_features
-        self.discretizer = discretizer
-        self.num_samples = num_samples
-        self.kernel_width = kernel_width
-        self.conditional = conditional
-        self.model_regressor = model_regressor
-        self.num_features = num_features
-        self.values = values
-        self.aggregation = aggregation
-        self.engine = engine
-        self.tol = tol
-        self.n_jobs = n_jobs
-        self.random_state = random_state
-        self.verbose = verbose
-        self.keep_explanations = keep_explanations
+    estimator: Any
+    _: KW_ONLY
+    cv: Any = None
+    scoring: str | None = None
+    max_samples: str | float | None = "auto"
+    labels: Any = "all"
+    response_method: str = "auto"
+    categorical_features: Any = "from_dtype"
+    discretizer: str | int = "quartile"
+    num_samples: str | int = "auto"
+    kernel_width: float | str = "auto"
+    conditional: bool = False
+    model_regressor: Any = None
+    num_features: int | None = None
+    values: str = "contributions"
+    aggregation: str | Callable[..., Any] = "mean_abs"
+    engine: str = "pooled"
+    tol: float | None = None
+    n_jobs: int | None = None
+    random_state: Any = None
+    verbose: int = 0
+    keep_explanations: bool = True
 
     @ValidatedFit
     def fit(
