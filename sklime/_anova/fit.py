@@ -4,6 +4,8 @@ The pool's columns are independent, so that the model's functional ANOVA on bins
 ``f = f0 + sum_j m_j + sum_jk I_jk + ...``, can be estimated term by term.
 """
 
+from typing import Any
+
 import numpy as np
 from scipy.special import ndtr
 
@@ -99,7 +101,7 @@ def fit_effects(
     """
     rows = Rows(sobol_response, random_response)
     drawn = probabilities if frequencies is None else frequencies
-    law = Law(*(np.split(each, offsets[1:-1]) for each in (probabilities, drawn)))
+    law, designs = (np.split(each, offsets[1:-1]) for each in (probabilities, drawn))
     codes = Binned((sobol_codes, random_codes))
     margins = Margins(offsets, probabilities, drawn)
     within, error = rows.variance_of_twins(twin_response)
@@ -114,8 +116,8 @@ def fit_effects(
     beyond = rows.full((rows.residual[:, rows.random] + inside).T).var(axis=0) - missed
 
     tables = np.split(by_sobol.tables + by_random.tables, offsets[1:-1])
-    groups = [groups_of_bins(*column) for column in zip(law.designs, tables, strict=True)]
-    found = Interactions(rows, codes.grouped(groups), law.merged(groups))
+    groups = [groups_of_bins(*column) for column in zip(designs, tables, strict=True)]
+    found = Interactions(rows, codes.grouped(groups), Law(law, designs, groups))
     left = rows.full(rows.residual.T).var(axis=0).sum()
     if pairs and left > LEAST_LEFT * rows.total:
         activity = margins.variances(by_sobol.tables)
@@ -124,8 +126,13 @@ def fit_effects(
         random = replicated(rows, codes, by_sobol, rows.random, by_random.counts)
     sobol = replicated(rows, codes, by_random, rows.sobol, by_sobol.counts)
     main = _main(margins, (rows.full(sobol), rows.full(random)), (by_sobol, by_random))
-    bins = {"counts": by_sobol.counts + by_random.counts, "groups": np.concatenate(groups)}
-    return _effects(rows, law, main, found, bins, beyond, within, error)
+    bins = {
+        "offsets": offsets,
+        "probabilities": probabilities,
+        "counts": by_sobol.counts + by_random.counts,
+        "groups": np.concatenate(groups),
+    }
+    return _effects(rows, bins, main, found, beyond, within, error)
 
 
 def _main(
@@ -143,23 +150,22 @@ def _main(
 
 def _effects(
     rows: Rows,
-    law: Law,
+    bins: dict[str, Any],
     main: Floats,
     found: Interactions,
-    bins: dict[str, Ints],
     beyond: Floats,
     within: Floats,
     error: float,
 ) -> Effects:
     """All that was fitted, with variances freed of noise."""
     noise = rows.full(rows.residual.T).var(axis=0) / rows.count(rows.all)
-    tables = [rows.full(term.replicates) for term in found.terms]
-    term_variances = np.zeros((len(tables), len(noise)))
-    for t, (term, table) in enumerate(zip(found.terms, tables, strict=True)):
-        term_variances[t] = term.expected_variance(table.mean(axis=0), noise)
-    is_pair = [len(term.columns) == 2 for term in found.terms]
-    probabilities = np.concatenate(law.margins)
-    mains, pairs = probabilities @ product_mean(main), term_variances[is_pair].sum(axis=0)
+    terms = found.terms
+    term_variances = np.zeros((len(terms), len(noise)))
+    for t, term in enumerate(terms):
+        # expected of the true effect, given its estimate and the share of signal
+        term_variances[t] = term.signal**2 * term.estimated + term.signal * term.freedom * noise
+    is_pair = [len(term.columns) == 2 for term in terms]
+    mains, pairs = bins["probabilities"] @ product_mean(main), term_variances[is_pair].sum(axis=0)
     higher = np.maximum(beyond - pairs - within, 0)
     if found.error < TOLD and higher.any():
         # Pairs too weak to be found one by one are known together.
@@ -171,19 +177,12 @@ def _effects(
         hidden = _at_least_0(pairs - term_variances[is_pair].sum(axis=0), found.error * beyond)
     centre = rows.full(rows.residual[:, rows.sobol].mean(axis=1))
     return Effects(
-        offsets=np.cumsum([0, *map(len, law.margins)]),
-        probabilities=probabilities,
         unit=rows.unit,
         intercept=rows.centre + rows.unit * centre,
         main=main,
         **bins,
-        terms=tuple(term.columns for term in found.terms),
-        tables=tuple(
-            term.shrunk(table, term.signal, rows.count(rows.all)).reshape(
-                len(table), *term.shape, -1
-            )
-            for term, table in zip(found.terms, tables, strict=True)
-        ),
+        terms=tuple(term.columns for term in terms),
+        tables=tuple(rows.full(term.replicates) for term in terms),
         term_variances=term_variances,
         noise=noise,
         variances=np.maximum(variances, 0),

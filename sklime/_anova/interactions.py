@@ -6,12 +6,13 @@ from collections.abc import Iterable
 import numpy as np
 
 from .search import Search
-from .terms import Binned, Columns, Floats, Ints, Law, Rows, Term
+from .terms import CELLS, Batch, Binned, Columns, Floats, Ints, Law, Rows, Term
 
 MAX_GROUPS = 10  # of a column's bins, in the tables of its interactions
 MAX_TRIPLE_COLUMNS = 10  # columns among which triples are searched for, the most active
 RARE = 0.002  # share of the rows; rarer bins join others in interactions
 MAX_SEARCHES = 3  # for pairs; each sees what stronger pairs hid
+ROWS_A_FREEDOM = 128  # of terms that are fitted at once, so that they hardly disturb one another
 LEAST_FALL = 0.85  # of the residual, above which strong pairs hide nothing more
 LEAST_HIDDEN = 0.015  # share of the variance in pairs not found that is worth one more
 LEAST_UNKNOWN = 0.1  # share of the variance that is worth a search for triples
@@ -47,10 +48,9 @@ class Interactions:
         The variances (d,) of main effects say which columns to look at for triples.
         """
         rows, d = self.rows, len(activity)
-        ranks = sum(np.count_nonzero(design) for design in self.law.designs)
-        looked = max(LEAST_LOOKED, MOST_PRODUCTS // ranks**2)
+        looked = max(LEAST_LOOKED, MOST_PRODUCTS // np.count_nonzero(self.law.designs) ** 2)
         self.looked = slice(rows.random.start, min(rows.random.stop, rows.random.start + looked))
-        random = [self.codes(j, rows.random)[:looked] for j in range(d)]
+        random = self.codes.columns(np.arange(d), rows.random)[:, :looked]
         search = Search(random, self.law.designs, working_memory)
         self.error = search.error()
         if shrinkage:
@@ -77,7 +77,7 @@ class Interactions:
         self.all_pairs = pairs
         if unknown - pairs > LEAST_UNKNOWN * rows.total:
             for term in self._terms.values():
-                activity[list(term.columns)] += term.variance(term.table).sum()
+                activity[list(term.columns)] += term.variances[0]
             active = np.sort(np.argsort(-activity, kind="stable")[:MAX_TRIPLE_COLUMNS])
             self._add(search.triples(rows.residual[:, self.looked], active.tolist()))
 
@@ -86,44 +86,32 @@ class Interactions:
         rows = self.rows
         noise = rows.variance(self.looked).sum() / rows.count(self.looked)
         for columns, share in signal.items():
-            term = self._terms[columns] = Term(columns, self.law, len(rows.scale))
-            term.odds = share / (1 - share) * noise if share < 1 else np.inf
+            odds, own = share / (1 - share) * noise if share < 1 else np.inf, list(columns)
+            table = np.zeros((*self.law.sizes[own], len(rows.scale)))
+            self._terms[columns] = Term(columns, odds, int(self.law.ranks[own].prod()), table)
         self._pass(signal)
 
     def _pass(self, chosen: Iterable[Columns]) -> None:
-        """Fit terms to what all others leave, one after the other, and drop those that are noise.
+        """Fit terms to what all others leave, the first ones first, and drop those that are noise.
 
         Keeps the estimates from each replicate.
         """
-        rows = self.rows
+        rows, terms = self.rows, [self._terms[columns] for columns in chosen]
         noise = rows.variance(rows.all).sum() / rows.count(rows.all)
-        for term in [self._terms[columns] for columns in chosen]:
-            cells = term.cells(*(self.codes(j, rows.all) for j in term.columns))
-            term.replicates, sums, counts = term.estimates(cells, rows)
-            table = term.replicates.mean(axis=0)
-            term.signal = self._signal(term, table, noise)
-            table = term.shrunk(table, term.signal, rows.count(rows.all))
-            term.move(cells, rows.residual, table, sums, counts)
-            if not term.table.any():
-                del self._terms[term.columns]
+        most = rows.count(rows.all) / ROWS_A_FREEDOM
+        least = most * rows.count(rows.all) / CELLS
+        ends = np.cumsum([max(term.freedom, least) for term in terms]) // most
+        places = zip(ends.tolist(), terms, strict=True)
+        for _, batch in itertools.groupby(places, lambda place: (place[0], len(place[1].columns))):
+            own = [term for _, term in batch]
+            Batch(own, self.law).improve(rows, self.codes, noise)
+            for term in own:
+                if not term.table.any():
+                    del self._terms[term.columns]
 
     def _variance(self) -> float:
         """Variance of all that was found, over all outputs."""
-        full = (term.variance(self.rows.full(term.table)).sum() for term in self.terms)
-        return float(sum(full))
-
-    def _signal(self, term: Term, table: Floats, noise: float) -> float:
-        """Share of signal in an estimate of the term, from that when the term was found.
-
-        The odds of signal against noise grow as the noise falls, with more rows or a better fit,
-        if the estimate itself stands as high above the noise.
-        """
-        if term.odds == np.inf:
-            return 1.0
-        total = term.variance(table).sum()
-        if noise == 0 or total == 0:
-            return float(total > 0)
-        return min(1 / (1 + noise / term.odds), max(0.0, 1 - 2 * term.freedom * noise / total))
+        return float(sum(term.variances[1:].sum() for term in self._terms.values()))
 
 
 def groups_of_bins(design: Floats, table: Floats) -> Ints:

@@ -9,16 +9,24 @@ from functools import cached_property
 import numpy as np
 
 from .linear import Values, linear_fit, linear_part
-from .terms import Binned, Floats, Ints, Rows, inverse, product_mean
+from .terms import (
+    CELLS,
+    Binned,
+    Floats,
+    Ints,
+    Rows,
+    descend,
+    inverse,
+    product_mean,
+)
 
 # Passes over the columns, at most, and the least fall of the residual that is worth one more.
 MAX_PASSES = 3
 LEAST_FALL = 0.03
 
 # Columns are fitted together whose bins are this much fewer than the rows: they hardly disturb one
-# another. And cells of a block, so that it fits into a cache.
+# another.
 ROWS_A_BIN = 64
-CELLS = 2**18
 
 
 @dataclass(frozen=True)
@@ -72,7 +80,7 @@ class Margins:
         return Margins(offsets, self.law[at], self.design[at]), at
 
     def shrunk(self, tables: Floats, noise: float, n_rows: int) -> Floats:
-        """Main effects less their noise, as :meth:`Term.shrunk` does it."""
+        """Main effects less their noise, as :class:`Batch` does it."""
         total = self.variances(tables)
         signal = np.maximum(1 - (self.drawn - 1) * noise * inverse(total), 0.0)
         ridge = n_rows * (1 - signal) * inverse(signal) * inverse(self.drawn)
@@ -219,18 +227,10 @@ def _improve(model: Additive, block: Block, residual: Floats, noise: float) -> N
 
 
 def lower(residual: Floats, fitted: Floats) -> float:
-    """Take the share of a fit off the residual that leaves least, in place, and return it.
-
-    Along a step D the sum of squares changes by ``-2 a <r, D> + a^2 <D, D>``, which is least at
-    ``a = <r, D> / <D, D>``: any a between 0 and that lowers it. One a for all outputs keeps
-    probabilities that sum to 1 what they are.
-    """
-    fitted = fitted - fitted.mean(axis=1, keepdims=True)
-    size = np.square(fitted).sum()
-    share = min(max((residual * fitted).sum() / size, 0.0), 1.0) if size > 0 else 0.0
-    residual -= share * fitted
+    """Take a fit off the residual as :func:`descend` does, both from their means on."""
+    share = descend(residual, fitted - fitted.mean(axis=1, keepdims=True))
     residual -= residual.mean(axis=1, keepdims=True)
-    return float(share)
+    return share
 
 
 def take_off(rows: Rows, bins: Binned, model: Additive, part: slice) -> Floats:

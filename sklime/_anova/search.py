@@ -10,7 +10,8 @@ from sklearn.utils import gen_batches
 from .tally import MAX_TERMS, Tally
 from .terms import Codes, Columns, Floats, Ints, inverse, one_thread
 
-Tables = tuple[Ints, NDArray[np.floating[Any]]]  # their columns, (n, order), and ratios of variance
+# their columns, (n, order), and ratios of variance for each direction
+Tables = tuple[Ints, NDArray[np.floating[Any]]]
 
 # Sums over 4096 rows of products of two factors of 6 bits are integers of 24 bits, which a float32
 # holds: they are the same in any order, and so in any block and on any number of threads. At that
@@ -37,9 +38,9 @@ class Search:
 
     Parameters
     ----------
-    codes : sequence of d ndarrays of shape (M,)
+    codes : ndarray of shape (d, M)
         Group of each row in each column.
-    designs : sequence of d ndarrays
+    designs : ndarray of shape (d, most groups)
         Frequency of each group among the rows.
     working_memory : int
         Bytes for intermediate arrays.
@@ -51,11 +52,9 @@ class Search:
         their squares are on average above their noise.
     """
 
-    def __init__(
-        self, codes: Sequence[Codes], designs: Sequence[Floats], working_memory: int
-    ) -> None:
+    def __init__(self, codes: Codes, designs: Floats, working_memory: int) -> None:
         self.codes, self.working_memory = codes, min(working_memory, _MOST_BYTES)
-        self.ranks = np.array([np.count_nonzero(design) - 1 for design in designs])
+        self.ranks = np.count_nonzero(designs, axis=1) - 1
         # Most columns of numbers have the same bins.
         distinct = {design.tobytes(): design for design in designs}
         tables = {key: contrasts(design) for key, design in distinct.items()}
@@ -83,76 +82,94 @@ class Search:
 
     def _found(self, order: int, residual: Floats, columns: Sequence[int]) -> dict[Columns, float]:
         """Interactions with signal in the direction of the outputs where they have most."""
-        freedoms = np.unique(self.ranks[list(columns)])
+        freedoms = ranks = np.unique(self.ranks[list(columns)])
         for _ in range(order - 1):
-            freedoms = np.unique(np.multiply.outer(freedoms, np.unique(self.ranks[list(columns)])))
+            freedoms = np.unique(np.multiply.outer(freedoms, ranks))
+        sizes, directions = _directions(residual)
+        tallies = [Tally(freedoms, order) for _ in sizes]
+        tables = self._pairs if order == 2 else self._triples
+        for at, ratios in tables(directions, columns) if len(sizes) else ():
+            freedom = self.ranks[at].prod(axis=1)
+            for tally, own in zip(tallies, ratios, strict=True):
+                tally.add(at, freedom, own)
         found: dict[Columns, float] = {}
-        shares = []
-        for size, direction in _directions(residual):
-            tally = Tally(freedoms, order)
-            tables = self._pairs if order == 2 else self._triples
-            for at, ratios in tables(direction, columns):
-                tally.add(at, self.ranks[at].prod(axis=1), ratios)
-            shares.append((size, tally.excess() / len(direction)))
+        for tally in tallies:
             for term, share in tally.shares(LEAST_SIGNAL):
                 found[term] = max(share, found.get(term, 0.0))
-        sizes, excesses = np.array(shares or [(1.0, 0.0)]).T
-        self.share = float(np.average(excesses, weights=sizes))
+        excesses = [tally.excess() / residual.shape[1] for tally in tallies]
+        self.share = float(np.average(excesses, weights=sizes)) if len(sizes) else 0.0
         return dict(sorted(found.items(), key=lambda item: (-item[1], item[0]))[:MAX_TERMS])
 
-    def _pairs(self, residual: Floats, columns: Sequence[int]) -> Iterator[Tables]:
+    def _pairs(self, directions: Floats, columns: Sequence[int]) -> Iterator[Tables]:
         """Variance over that of noise of the table of every pair, by blocks of columns."""
-        widest = max(len(basis) for basis in self.bases)
+        widest, n = max(len(basis) for basis in self.bases), len(directions)
         # A column takes the values of its contrasts; a pair its sums, and what is made of them.
-        fit = self.working_memory // (16 * widest * min(len(residual), _ROWS))
-        side = max(1, min(fit, int(np.sqrt(self.working_memory / (24 * widest**2 + 256)))))
+        fit = self.working_memory // (16 * widest * min(directions.shape[1], _ROWS))
+        most = self.working_memory / (24 * n * widest**2 + 256)
+        side = max(1, min(fit, int(np.sqrt(most))))
         blocks = [columns[block] for block in gen_batches(len(columns), side)]
         for i, left in enumerate(blocks):
             for right in blocks[i:]:
-                sums, noise = self._pair_sums(residual, left, right)
-                totals = np.add.reduceat(np.square(sums), self._starts(left), 0)
-                ratios = np.add.reduceat(totals, self._starts(right), 1) * inverse(noise)
                 at = np.argwhere(np.less.outer(left, right))
-                yield at + np.array([left[0], right[0]]), ratios[tuple(at.T)]
+                sums = self._pair_sums(directions, left, right)
+                totals = np.add.reduceat(np.square(sums), self._starts(left), 1)
+                totals = np.add.reduceat(totals, self._starts(right), 2)[:, *at.T]
+                noise = self._pair_noise(directions, left, right)[:, *at.T]
+                yield at + np.array([left[0], right[0]]), totals * inverse(noise)
 
     def _pair_sums(
-        self, residual: Floats, left: Sequence[int], right: Sequence[int]
-    ) -> tuple[Floats, Floats]:
-        """Residual times contrasts of two columns, summed over rows, and the variance of noise."""
+        self, directions: Floats, left: Sequence[int], right: Sequence[int]
+    ) -> NDArray[Any]:
+        """Each direction times contrasts of two columns, summed over rows."""
         sums: NDArray[Any] = np.zeros((), np.float32)
-        noise = np.zeros(())
-        square = np.square(residual)
-        for rows in gen_batches(len(residual), _ROWS):
-            contrasts = self._weighted(self.bases, left, rows, residual, _BITS)
+        multiply = _upper if left == right else np.matmul
+        single, sizes = directions.astype(np.float32), self._sizes(self.bases, left, directions)
+        for rows in gen_batches(directions.shape[1], _ROWS):
             others = self._at_rows(self.bases, right, rows)
+            contrasts = others if left == right else self._at_rows(self.bases, left, rows)
+            products = [
+                multiply(_rounded(contrasts * row[rows], largest, _BITS), others.T)
+                for row, largest in zip(single, sizes, strict=True)
+            ]
             # wider once there are several batches to add up
-            sums = sums.astype(np.float64 if rows.start else np.float32, copy=False)
-            sums = sums + (_upper if left == right else np.matmul)(contrasts, others.T)
-            if not self.even:
-                norms = self._weighted(self.norms, left, rows, square, _WIDE_BITS)
-                noise = noise + norms @ self._at_rows(self.norms, right, rows).T
-        if self.even:
-            noise = square.sum() * np.multiply.outer(self.ranks[left], self.ranks[right])
-        return sums, noise
+            sums = sums.astype(np.float64 if rows.start else np.float32, copy=False) + products
+        return sums
 
-    def _triples(self, residual: Floats, columns: Sequence[int]) -> Iterator[Tables]:
-        """The same for every triple, by its first column."""
-        square = np.square(residual)
-        for i, j in enumerate(columns[:-2], start=1):
-            after = columns[i:]
-            starts, sums, noise = self._starts(after), np.zeros(()), np.zeros(())
-            for rows in gen_batches(len(residual), _ROWS):
-                contrasts = self._at_rows(self.bases, after, rows)
-                own = self._at_rows(self.bases, [j], rows) * residual[rows].astype(np.float32)
-                sums = sums + np.array([(contrasts * contrast) @ contrasts.T for contrast in own])
-                norms = self._at_rows(self.norms, after, rows)
-                own_norm = self._at_rows(self.norms, [j], rows) * square[rows]
-                noise = noise + (norms * own_norm) @ norms.T
-            totals = np.square(sums).sum(axis=0)
-            totals = np.add.reduceat(np.add.reduceat(totals, starts, 0), starts, 1)
-            second, third = np.triu_indices(len(after), 1)
-            at = np.asarray(columns)[[np.full(len(second), i - 1), i + second, i + third]].T
-            yield at, totals[second, third] * inverse(noise[second, third])
+    def _pair_noise(self, directions: Floats, left: Sequence[int], right: Sequence[int]) -> Floats:
+        """Variance of the noise in all sums of two columns."""
+        squares, noise = np.square(directions), np.zeros(())
+        if self.even:
+            ranks = np.multiply.outer(self.ranks[left], self.ranks[right])
+            return np.multiply.outer(squares.sum(axis=1), ranks)
+        sizes = self._sizes(self.norms, left, squares)
+        for rows in gen_batches(directions.shape[1], _ROWS):
+            norms = self._at_rows(self.norms, left, rows)
+            others = self._at_rows(self.norms, right, rows).T
+            noise = noise + [
+                _rounded(norms * row[rows], largest, _WIDE_BITS) @ others
+                for row, largest in zip(squares, sizes, strict=True)
+            ]
+        return noise
+
+    def _triples(self, directions: Floats, columns: Sequence[int]) -> Iterator[Tables]:
+        """The same for every triple, by its second column."""
+        single, squares = directions.astype(np.float32), np.square(directions)
+        for i, j in enumerate(columns[1:-1], start=1):
+            before, after = columns[:i], columns[i + 1 :]
+            sums, noise = np.zeros(()), np.zeros(())
+            for rows in gen_batches(directions.shape[1], _ROWS):
+                own, others = (self._at_rows(self.bases, each, rows) for each in ([j], after))
+                pairs = self._at_rows(self.bases, before, rows)[:, None] * own
+                pairs = pairs.reshape(-1, pairs.shape[-1])
+                sums = sums + [pairs @ (others * row[rows]).T for row in single]
+                own, others = (self._at_rows(self.norms, each, rows) for each in ([j], after))
+                norms = self._at_rows(self.norms, before, rows) * own
+                noise = noise + [norms @ (others * row[rows]).T for row in squares]
+            totals = np.add.reduceat(np.square(sums), len(self.bases[j]) * self._starts(before), 1)
+            totals = np.add.reduceat(totals, self._starts(after), 2)
+            first, third = np.meshgrid(before, after, indexing="ij")
+            at = np.stack([first.ravel(), np.full(first.size, j), third.ravel()], axis=1)
+            yield at, (totals * inverse(noise)).reshape(len(single), -1)
 
     def _at_rows(
         self, tables: Sequence[NDArray[Any]], columns: Sequence[int], rows: slice
@@ -165,19 +182,12 @@ class Search:
             np.take(table, self.codes[j][rows], axis=1, out=out, mode="clip")
         return values
 
-    def _weighted(
-        self,
-        tables: Sequence[NDArray[Any]],
-        columns: Sequence[int],
-        rows: slice,
-        weight: Floats,
-        bits: int,
-    ) -> NDArray[Any]:
-        """The same times a weight of each row, rounded for exact sums."""
-        values = self._at_rows(tables, columns, rows)
-        values *= weight[rows].astype(values.dtype)
-        largest = np.abs(weight).max() * np.concatenate([np.abs(tables[j]).max(1) for j in columns])
-        return _rounded(values, largest[:, None], bits)
+    def _sizes(
+        self, tables: Sequence[NDArray[Any]], columns: Sequence[int], weights: Floats
+    ) -> Floats:
+        """Bounds of the columns' tables, times that of each weight of the rows."""
+        largest = np.concatenate([np.abs(tables[j]).max(axis=1) for j in columns])
+        return np.multiply.outer(np.abs(weights).max(axis=1), largest)[..., None]
 
     def _starts(self, columns: Sequence[int]) -> Ints:
         """Place of the first contrast of each of these columns."""
@@ -193,22 +203,21 @@ def _upper(first: NDArray[Any], second: NDArray[Any]) -> NDArray[Any]:
     return product
 
 
-def _directions(residual: Floats) -> list[tuple[float, Floats]]:
-    """Combinations of outputs that hold nearly all of the variance, standardised and cut off.
+def _directions(residual: Floats) -> tuple[Floats, Floats]:
+    """Combinations of outputs that hold nearly all of the variance: sums of squares, and values.
 
-    With the sum of squares of each.
+    The values (n, M) are standardised and cut off.
     """
     square = np.array([[(a * b).sum() for b in residual] for a in residual])
     sizes, vectors = np.linalg.eigh(square)
     order = np.argsort(-sizes)
     enough = np.searchsorted(np.cumsum(sizes[order]), DIRECTIONS * sizes.sum()) + 1
-    directions = []
-    for k in order[: min(enough, MAX_DIRECTIONS)]:
-        if sizes[k] > 0:
-            direction = sum(part * row for part, row in zip(vectors[:, k], residual, strict=True))
-            deviation = np.sqrt(np.square(direction).mean())
-            directions.append((float(sizes[k]), np.clip(direction / deviation, -_CUT, _CUT)))
-    return directions
+    kept = [k for k in order[: min(enough, MAX_DIRECTIONS)] if sizes[k] > 0]
+    # not a matrix product, whose last bits depend on the processor's threads
+    values = np.array([(vectors[:, k, None] * residual).sum(axis=0) for k in kept])
+    if kept:
+        values /= np.sqrt(np.square(values).mean(axis=1, keepdims=True))
+    return sizes[kept], np.clip(values, -_CUT, _CUT)
 
 
 def _rounded(factors: NDArray[Any], sizes: NDArray[Any], bits: int) -> NDArray[Any]:

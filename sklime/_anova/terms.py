@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from copy import copy
-from functools import cache, reduce
+from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,8 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.intp]
 Codes = NDArray[np.unsignedinteger]
 Columns = tuple[int, ...]
-Cells = NDArray[np.integer]
+
+CELLS = 2**18  # of rows and columns that are worked on at once, so that they fit into a cache
 
 _ROUNDING = 1e-9  # of sums of outputs, relative to their deviations
 
@@ -105,161 +107,217 @@ class Binned:
     ----------
     parts : two ndarrays of shape (R, m, d)
         Bin of each row inside each column; m may differ between parts.
-    groups : sequence of d ndarrays, optional
-        Group of each bin, to have groups instead of bins.
     """
 
-    def __init__(self, parts: Sequence[Codes], groups: Sequence[Codes] | None = None) -> None:
+    def __init__(self, parts: Sequence[Codes]) -> None:
         # the rows of a column side by side
         self._parts = [part.reshape(-1, part.shape[-1]).T for part in parts]
-        self._groups = groups
+        self._groups: dict[int, Codes] = {}
 
     def grouped(self, groups: Sequence[Ints]) -> Binned:
         """The same rows with groups of bins."""
         grouped = copy(self)
-        grouped._groups = [own.astype(np.uint8) for own in groups]
+        grouped._groups = {
+            j: own.astype(np.uint8)
+            for j, own in enumerate(groups)
+            if not np.array_equal(own, np.arange(len(own)))
+        }
         return grouped
 
-    def __call__(self, j: int, part: slice) -> Codes:
-        """Bins of column j of one half of the rows, or of all."""
-        codes = np.concatenate([half[j] for half in self._halves(part)])
-        return codes if self._groups is None else self._groups[j].take(codes)
-
     def columns(self, columns: Ints, part: slice) -> Codes:
-        """Bins, not groups, of some columns of one half of the rows, (columns, m)."""
-        (half,) = self._halves(part)
-        return half[columns]
-
-    def _halves(self, part: slice) -> list[Codes]:
+        """Bins of some columns of one half of the rows, or of all, (columns, m)."""
         size = self._parts[0].shape[1]
-        return self._parts[part.start // size : -(-part.stop // size)]
+        halves = self._parts[part.start // size : -(-part.stop // size)]
+        codes = np.concatenate([half[columns] for half in halves], axis=1)
+        for i, j in enumerate(columns.tolist()):
+            if j in self._groups:
+                codes[i] = self._groups[j].take(codes[i])
+        return codes
 
 
 class Law:
-    """Bins of the columns: how often they occur, and how often they were drawn.
+    """Groups of the columns' bins: how often they occur, and how often they were drawn.
 
     Parameters
     ----------
     margins, designs : sequences of d ndarrays
         Frequency of each bin under the law of the table, and in the pool.
+    groups : sequence of d ndarrays
+        Group of each bin.
+
+    Attributes
+    ----------
+    sizes, ranks : ndarrays of shape (d,)
+        Groups of each column, and contrasts between those that were drawn.
+    margins, designs : ndarrays of shape (d, most groups)
+        Frequencies of the groups, then zeros.
     """
 
-    def __init__(self, margins: Sequence[Floats], designs: Sequence[Floats]) -> None:
-        self.margins, self.designs = list(margins), list(designs)
-
-    def merged(self, groups: Sequence[Ints]) -> Law:
-        """The law of groups of bins."""
-        return Law(
-            *(
-                [merged_margin(margin, own) for margin, own in zip(each, groups, strict=True)]
-                for each in (self.margins, self.designs)
-            )
-        )
+    def __init__(
+        self, margins: Sequence[Floats], designs: Sequence[Floats], groups: Sequence[Ints]
+    ) -> None:
+        self.sizes = np.array([own.max() + 1 for own in groups])
+        self.margins, self.designs = np.zeros((2, len(groups), self.sizes.max()))
+        for j, own in enumerate(groups):
+            self.margins[j, : self.sizes[j]] = merged_margin(margins[j], own)
+            self.designs[j, : self.sizes[j]] = merged_margin(designs[j], own)
+        self.ranks = np.count_nonzero(self.designs, axis=1) - 1
 
 
+@dataclass
 class Term:
     """One term of the functional ANOVA: a table over the cells of its columns, mean 0 each way.
 
-    Parameters
+    Attributes
     ----------
     columns : tuple of int
-    law : Law
-    outputs : int
+    odds : float
+        Of its signal, times the variance of noise that they were seen at.
+    freedom : int
+        Degrees of freedom.
+    table : ndarray of shape (groups of one column, of the next, ..., L)
+        What the residual is less of.
+    signal : float
+        Share of its estimate's variance.
+    replicates : ndarray of shape (R, groups of one column, of the next, ..., L)
+        Estimates from each replicate, by the others' tables, less their noise.
+    estimated : ndarray of shape (K,)
+        Variance of the estimate with its noise, under the law.
+    variances : ndarray of shape (1 + K,)
+        Variance of the table over all outputs fitted, in units of each, and of every output.
     """
 
-    def __init__(self, columns: Columns, law: Law, outputs: int) -> None:
-        self.columns = columns
-        self.margins = [law.margins[j] for j in columns]
-        self.shape = tuple(len(margin) for margin in self.margins)
-        self.probabilities = reduce(np.multiply.outer, self.margins).ravel()
-        drawn = [law.designs[j] for j in columns]
-        self.design = reduce(np.multiply.outer, drawn).ravel()
-        self._full = bool((self.design > 0).all())
-        self.freedom = int(np.prod([np.count_nonzero(design) - 1 for design in drawn]))
-        self.table = np.zeros((len(self.probabilities), outputs))
-        self.odds = np.inf  # of its signal, times the variance of noise that they were seen at
-        self.signal = 1.0  # share of its estimate's variance
-        self.replicates = self.table[None]  # estimates from each replicate, by the others' tables
+    columns: Columns
+    odds: float
+    freedom: int
+    table: Floats
+    signal: float = 1.0
+    replicates: Floats = field(default_factory=lambda: np.empty(0))
+    estimated: Floats = field(default_factory=lambda: np.empty(0))
+    variances: Floats = field(default_factory=lambda: np.empty(0))
 
-    def cells(self, *codes: Codes) -> Ints:
-        """Each row's cell of the table, from the bins of all rows in the term's columns."""
-        first, *others = codes
-        cells = first.astype(np.intp)
-        for size, code in zip(self.shape[1:], others, strict=True):
-            cells *= size
-            cells += code
-        return cells
 
-    def estimates(self, cells: Cells, rows: Rows) -> tuple[Floats, Floats, Ints]:
-        """Tables that fit the rows of each replicate best, sums of residuals, counts of rows.
+class Batch:
+    """Terms of as many columns that are fitted at once, so few that they hardly disturb another.
+
+    Their tables have one shape: smaller ones are padded by cells that are never drawn.
+
+    Parameters
+    ----------
+    terms : sequence of n Term
+    law : Law
+    """
+
+    def __init__(self, terms: Sequence[Term], law: Law) -> None:
+        self.terms = terms
+        self.columns = np.array([term.columns for term in terms]).T
+        self.shape = tuple(int(law.sizes[own].max()) for own in self.columns)
+        sides = list(zip(self.columns, self.shape, strict=True))
+        self.margins = [law.margins[own, :side] for own, side in sides]
+        outer = "na,nb->nab" if len(sides) == 2 else "na,nb,nc->nabc"
+        self.probabilities = np.einsum(outer, *self.margins)
+        self.design = np.einsum(outer, *(law.designs[own, :side] for own, side in sides))
+        self.freedom = np.array([term.freedom for term in terms])
+
+    def improve(self, rows: Rows, codes: Binned, noise: float) -> None:
+        """Fit the terms to what all others leave, less their noise, and take it off the residual.
 
         Columns are independent in a pool, so a cell's best step is the mean of its residuals. The
         mean over replicates is the table that fits all rows best.
         """
-        n, size = rows.n_replicates, len(self.table)
-        counts = np.bincount(cells, minlength=size)
-        apart = cells + size * rows.replicate
-        sums = np.array([np.bincount(apart, row, n * size) for row in rows.residual])
-        by_replicate = sums.T.reshape(n, size, -1)
-        step = by_replicate * (n * inverse(counts) * bool(self.freedom))[:, None]
-        tables = self.filled(self.table + centred(step, self.margins))
-        return tables, by_replicate.sum(axis=0), counts
+        cells, before = self._cells(rows, codes), np.zeros((*self.design.shape, len(rows.scale)))
+        for table, term in zip(before, self.terms, strict=True):
+            table[_corner(term.table)] = term.table
+        n, size = rows.n_replicates, self.design[0].size
+        sums = [[np.bincount(own, row, n * size) for row in rows.residual] for own in cells]
+        counts = np.array([np.bincount(own, minlength=n * size) for own in cells])
+        counts = counts.reshape(-1, n, *self.shape).sum(axis=1)
+        gain = n * inverse(counts) * (self.freedom > 0).reshape(-1, *[1] * len(self.shape))
+        steps = np.reshape(sums, (len(cells), -1, n, *self.shape)) * gain[:, None, None]
+        estimates = before + self._tables(np.moveaxis(steps, (2, 1), (0, -1)))
+        estimate = estimates.mean(axis=0)
+        signal = self._signal(estimate, noise)
+        replicates = self._shrunk(estimates, signal, rows.count(rows.all))
+        step = replicates.mean(axis=0) - before
+        fitted = np.zeros_like(rows.residual)
+        flat = np.tile(step.reshape(len(cells), size, -1).swapaxes(1, 2), n)
+        for own, tables in zip(cells, flat, strict=True):
+            for row, table in zip(fitted, tables, strict=True):
+                row += table.take(own)
+        after = before + descend(rows.residual, fitted) * step
+        estimated, full = self._variances(rows.full(estimate)), self._variances(rows.full(after))
+        alone = self._variances(after).sum(axis=1)
+        for t, term in enumerate(self.terms):
+            own = _corner(term.table)
+            term.table, term.replicates = after[t][own], replicates[:, t][:, *own]
+            term.signal, term.estimated = float(signal[t]), estimated[t]
+            term.variances = np.append(alone[t], full[t])
 
-    def filled(self, tables: Floats) -> Floats:
-        """Tables with 0 in cells that are never drawn."""
-        return tables if self._full else tables * (self.design > 0)[:, None]
+    def _cells(self, rows: Rows, codes: Binned) -> Ints:
+        """Cell of each row in each term's table, after those of the replicates before its own."""
+        first, *others = (codes.columns(own, rows.all) for own in self.columns)
+        cells = first.astype(np.intp)
+        for side, code in zip(self.shape[1:], others, strict=True):
+            cells *= side
+            cells += code
+        cells += rows.replicate * self.design[0].size
+        return cells
 
-    def shrunk(self, table: Floats, signal: float, n_rows: int) -> Floats:
-        """A table less its noise, cell by cell, if a share of its variance is signal.
+    def _tables(self, values: Floats) -> Floats:
+        """Values (..., n, cells, L) with mean 0 along every side, 0 in cells never drawn."""
+        first = values.ndim - 1 - len(self.margins)
+        for axis, margin in enumerate(self.margins, start=first):
+            after = [1] * (values.ndim - axis - 1)
+            weight = margin.reshape(len(margin), *[1] * (axis - first), -1, *after)
+            values = values - (weight * values).sum(axis=axis, keepdims=True)
+        return values * (self.design > 0)[..., None]
+
+    def _variances(self, tables: Floats) -> Floats:
+        """Variance of each table under the law, for each output."""
+        squares = self.probabilities[..., None] * np.square(tables)
+        return squares.sum(axis=tuple(range(1, tables.ndim - 1)))
+
+    def _signal(self, tables: Floats, noise: float) -> Floats:
+        """Share of signal in estimates of the terms, from that when the terms were found.
+
+        The odds of signal against noise grow as the noise falls, with more rows or a better fit,
+        if the estimate itself stands as high above the noise.
+        """
+        odds = np.array([term.odds for term in self.terms])
+        total = self._variances(tables).sum(axis=1)
+        above = np.maximum(1 - 2 * self.freedom * noise * inverse(total), 0) * (total > 0)
+        return np.where(odds == np.inf, 1.0, np.minimum(inverse(1 + noise * inverse(odds)), above))
+
+    def _shrunk(self, tables: Floats, signal: Floats, n_rows: int) -> Floats:
+        """Tables less their noise, cell by cell, if a share of their variance is signal.
 
         A cell of n rows counts ``n / (n + k)``: the ridge regression whose k leaves the share of
         signal at an average cell. Rare cells shrink most.
         """
-        filled = np.count_nonzero(self.design)
-        if signal <= 0 or not filled:
-            return np.zeros_like(table)
+        each = (-1, *[1] * len(self.shape))
+        filled = np.count_nonzero(self.design.reshape(len(signal), -1), axis=1)
+        ridge = n_rows * inverse(filled) * (1 - signal) * inverse(signal)
         expected = self.design * n_rows
-        ridge = n_rows / filled * (1 - signal) / signal
-        factor = expected * inverse(expected + ridge)
-        return self.filled(centred(table * factor[:, None], self.margins))
-
-    def move(
-        self, cells: Cells, residual: Floats, table: Floats, sums: Floats, counts: Ints
-    ) -> None:
-        """Go towards a table as far as the residual sum of squares falls, and no farther.
-
-        Along a step D the sum of squares changes by ``-2 a <r, D> + a^2 <D, D>``, which is least
-        at ``a = <r, D> / <D, D>``: any a between 0 and that lowers it. One a for all outputs keeps
-        probabilities that sum to 1 what they are.
-        """
-        step = table - self.table
-        falls, size = (sums * step).sum(), (counts[:, None] * np.square(step)).sum()
-        share = min(max(falls / size, 0.0), 1.0) if size > 0 else 0.0
-        self.take(cells, residual, self.table + share * step)
-
-    def take(self, cells: Cells, residual: Floats, table: Floats) -> None:
-        """Have this table, and what it explains off the residual."""
-        for row, step in zip(residual, (table - self.table).T, strict=True):
-            row -= step.take(cells)
-        self.table = table
-
-    def variance(self, table: Floats) -> Floats:
-        """Variance under the law, for each output."""
-        return self.probabilities @ np.square(table)
-
-    def expected_variance(self, table: Floats, noise: Floats) -> Floats:
-        """Variance of the true effect given its estimate and the share of signal."""
-        return self.signal**2 * self.variance(table) + self.signal * self.freedom * noise
+        factor = expected * inverse(expected + ridge.reshape(each)) * np.sign(signal).reshape(each)
+        return self._tables(tables * factor[..., None])
 
 
-def centred(tables: Floats, margins: Sequence[Floats]) -> Floats:
-    """Tables (..., cells, K) with mean 0 along every side under the law."""
-    lead = tables.shape[:-2]
-    shaped = tables.reshape(*lead, *map(len, margins), tables.shape[-1])
-    for axis, margin in enumerate(margins, start=len(lead)):
-        weight = margin.reshape(-1, *[1] * (shaped.ndim - axis - 1))
-        shaped = shaped - (weight * shaped).sum(axis=axis, keepdims=True)
-    return shaped.reshape(tables.shape)
+def _corner(table: Floats) -> tuple[slice, ...]:
+    """Where a table is in one that is padded."""
+    return tuple(slice(side) for side in table.shape[:-1])
+
+
+def descend(residual: Floats, fitted: Floats) -> float:
+    """Take the share of a fit off the residual that leaves least, in place, and return it.
+
+    Along a step D the sum of squares changes by ``-2 a <r, D> + a^2 <D, D>``, which is least at
+    ``a = <r, D> / <D, D>``: any a between 0 and that lowers it. One a for all outputs keeps
+    probabilities that sum to 1 what they are.
+    """
+    size = np.square(fitted).sum()
+    share = min(max((residual * fitted).sum() / size, 0.0), 1.0) if size > 0 else 0.0
+    residual -= share * fitted
+    return float(share)
 
 
 def inverse(values: NDArray[Any]) -> Floats:

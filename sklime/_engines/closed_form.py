@@ -53,17 +53,18 @@ def kernel_weights(effects: Effects, codes: Codes, kernel_width: float) -> Float
     .. [2] G. Owen, "Multilinear extensions of games", Management Science 18, 1972.
     """
     kernel = _Kernel(effects, kernel_width)
+    own = kernel.starts[:, None] + codes.T
+    gain, held, groups = (each.take(own) for each in (kernel.gain, kernel.hold, kernel.groups))
     main = np.insert(effects.main * effects.unit, effects.offsets[1:], 0, axis=1)
-    weights = (main * kernel.gain[:, None]).take(kernel.starts + codes, axis=1)
+    # The rows side by side; in the order of the result they would be far apart.
+    weights = np.moveaxis(main * kernel.gain[:, None], 2, 1).take(own, axis=2)
     for columns, table in zip(effects.terms, effects.tables, strict=True):
-        at = [kernel.bins(codes, j) for j in columns]
-        cells = np.ravel_multi_index([kernel.groups[bins] for bins in at], table.shape[1:-1])
-        flat = (table * effects.unit).reshape(len(table), -1, table.shape[-1])
-        effect = flat.take(cells, axis=1)
-        for i, j in enumerate(columns):
-            held = _product(kernel.hold[bins] for bins in at[:i] + at[i + 1 :])
-            weights[:, :, j] += effect * (kernel.gain[at[i]] * held)[:, None]
-    return weights
+        cells = np.ravel_multi_index([groups[j] for j in columns], table.shape[1:-1])
+        flat = np.moveaxis(table * effects.unit, -1, 1).reshape(*weights.shape[:2], -1)
+        effect = flat.take(cells, axis=2)
+        for j in columns:
+            weights[:, :, j] += effect * (gain[j] * _product(held[k] for k in columns if k != j))
+    return np.ascontiguousarray(weights.transpose(0, 3, 2, 1))
 
 
 def kernel_moments(effects: Effects, codes: Codes, kernel_width: float) -> tuple[Floats, Floats]:
