@@ -98,12 +98,11 @@ class _Column:
 
     def _like(self, scores: Floats) -> Floats:
         """The prediction for each row, or its leaf."""
-        linear = np.zeros(len(scores)) if self.slope is None else scores @ self.slope
-        if self.tree is None:
-            return linear
-        others = self._others(scores)
-        own = self.tree.apply(others) if self.slope is None else self.tree.predict(others)
-        return linear + own
+        like = np.zeros(len(scores)) if self.slope is None else scores @ self.slope
+        if self.tree is not None:
+            others = self._others(scores)
+            like += self.tree.apply(others) if self.slope is None else self.tree.predict(others)
+        return np.round(like, 9)  # a product's last digits depend on how many rows there are
 
     def places(self, scores: Floats) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
         """First place and the place after the last that each row draws from."""

@@ -1,5 +1,7 @@
 """kernel_width=0: one column of a row at a time, given the others or not."""
 
+from functools import partial
+
 import numpy as np
 import pandas as pd
 import polars as pl
@@ -222,6 +224,22 @@ def test_a_row_has_the_same_bits_alone_in_chunks_on_workers_and_after_the_fit(ir
     np.testing.assert_array_equal(backwards.replicates[:, ::-1], expected.replicates)
     alone = wrapper.explain(X[30:31])
     np.testing.assert_array_equal(alone.replicates, expected.replicates[:, 30:31])
+
+
+def test_rows_that_are_alike_in_all_but_a_column_draw_from_one_another_however_few_are_asked():
+    """Products of matrices differ in their last digits by the number of rows."""
+    rng = np.random.default_rng(0)
+    X = (rng.normal(size=(400, 1)) + rng.normal(size=(400, 5)) > 0).astype(float)
+    settings = {"kernel_width": 0, "conditional": True, "num_samples": 1024, "random_state": 0}
+    asked = partial(lime_importance, lambda Z: Z[:, 0], training_data=X, **settings)
+    every = asked(X[:40]).explanations
+    for i in range(40):
+        alone = asked(X[i : i + 1]).explanations
+        np.testing.assert_array_equal(alone.replicates[:, 0], every.replicates[:, i])
+        like = X[(X[:, 1:] == X[i, 1:]).all(axis=1), 0]
+        if len(like) >= 20:  # fewer are joined by others
+            expected = X[i, 0] - like.mean()
+            assert alone.contributions[0, 0, 0] == pytest.approx(expected, abs=0.06)
 
 
 def test_the_model_is_asked_less_than_permutation_importance_asks(diabetes):
