@@ -194,7 +194,7 @@ class Explanations(Rows):
         """
         if not feature_groups:
             return {}
-        outside = self._outside()
+        outside = self.bins.outside(self.codes)
         sums = [
             (self.replicates[:, :, mask] * outside[:, mask, None]).sum(axis=2)
             for mask in group_masks(Table(self.data), feature_groups).values()

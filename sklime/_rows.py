@@ -204,7 +204,7 @@ class Rows(Exports):
         columns of all kinds.
         """
         contributions = self.weights  # which is a new array
-        contributions *= self._outside()[..., None]
+        contributions *= self.bins.outside(self.codes)[..., None]
         return contributions
 
     @property
@@ -218,10 +218,6 @@ class Rows(Exports):
             return table
         return (table * self.coefficients).sum(axis=1, keepdims=True)
 
-    def _outside(self) -> Floats:
-        """1 less the training frequency of each own bin."""
-        return self.bins.outside(self.codes)
-
     def _values(
         self, labels: Any = "all", signed: bool = False, sizes: bool = False
     ) -> tuple[Values, Floats]:
@@ -229,7 +225,7 @@ class Rows(Exports):
 
         If only `sizes` count, the second of two mirrored outputs is enough.
         """
-        factor = None if self.values == "weights" else self._outside()
+        factor = None if self.values == "weights" else self.bins.outside(self.codes)
         if self.coefficients is not None:
             return Values(self.replicates, factor, self.coefficients), _ALONE
         if isinstance(labels, str) and labels == "predicted":

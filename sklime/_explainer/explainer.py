@@ -19,13 +19,13 @@ from .._engines.samples import Samples
 from .._engines.workers import chunks
 from .._explanations import Explanations
 from .._model.loss import Derived, only, score_coefficients, score_response
-from .._model.progress import progress
 from .._model.response import (
     Response,
     choose_response,
     class_values,
     distinct,
     estimator_type,
+    progress,
     target_array,
 )
 from .._neighborhood.kernel import lime_width

@@ -1,6 +1,8 @@
 """The response of a model: one function from rows to a matrix of numbers."""
 
-from collections.abc import Callable, Sequence
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from inspect import ismethod
 from numbers import Number
@@ -12,6 +14,7 @@ from numpy.typing import NDArray
 from scipy.sparse import issparse
 from sklearn.utils import get_tags
 from sklearn.utils.validation import _check_response_method, _num_samples
+from tqdm import tqdm
 
 from ..exceptions import warn
 
@@ -221,6 +224,24 @@ def _named_classes(estimator: Any) -> Any:
     classes = getattr(estimator, "classes_", None)
     told = classes is not None and estimator_type(estimator) == "classifier"
     return classes if told and _num_samples(classes) else None
+
+
+@contextmanager
+def progress(n_rows: int, verbose: int) -> Iterator[Callable[[int], object] | None]:
+    """Show a bar while `n_rows` are predicted, in terminals and notebooks, if `verbose`.
+
+    Yields what is to be called with the number of rows of each prediction.
+    """
+    if not verbose:
+        yield None
+        return
+    # A notebook shows a line of text as well, without ipywidgets; what goes to stderr is red there.
+    shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
+    where: dict[str, Any] = {"disable": None}
+    if "IPKernelApp" in getattr(shell, "config", {}):
+        where = {"file": sys.stdout, "ncols": 80}
+    with tqdm(total=n_rows, desc="model rows", unit="row", **where) as bar:
+        yield bar.update
 
 
 # -- answers

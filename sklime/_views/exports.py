@@ -29,11 +29,6 @@ def base_values(explained: Any) -> Floats:
     return np.asarray(explained._read(base))
 
 
-def predictions(explained: Any) -> Floats:
-    """Return the model's own response, or the score of each row, (n_explained, n_outputs)."""
-    return np.asarray(explained._read(explained.predictions))
-
-
 def noun(explained: Any) -> str:
     """What the attributions are called."""
     if explained.coefficients is not None:
@@ -140,7 +135,7 @@ class Exports:
         data, shown = column_values(self), _cells(self.data)
         columns = list(self.feature_names)
         if remainder:
-            left = predictions(self)[:, k] - base - values.sum(axis=1)
+            left = self._read(self.predictions)[:, k] - base - values.sum(axis=1)
             values = np.concatenate([values, left[:, None]], axis=1)
             data = np.column_stack([data, np.full(len(data), np.nan)])
             shown = np.column_stack([shown.astype(object), np.full(len(data), "")])

@@ -38,7 +38,8 @@ def row(ax: Any, explained: Any, k: int, i: int, top: int | None) -> Any:
     """How the contributions of row i lead from the average to its prediction."""
     i = range(len(explained.codes))[i]
     values, cells = explained.attributions[i, :, k], exports.row_texts(explained, i)
-    base, prediction = exports.base_values(explained)[i, k], exports.predictions(explained)[i, k]
+    base = exports.base_values(explained)[i, k]
+    prediction = explained._read(explained.predictions)[i, k]
     columns, rest = np.split(plots.descending(np.abs(values)), [top or len(values)])
     names = []
     for j in columns:
