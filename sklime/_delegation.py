@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from copy import deepcopy
 from functools import wraps
-from inspect import signature
 from types import MethodType
 from typing import Any, Generic, TypeVar
 
@@ -48,9 +47,7 @@ class ValidatedFit(Generic[_T]):
         def fit(X: Any, y: Any = None, **fit_params: Any) -> Any:
             return bound(X, y, **fit_params)
 
-        whole = signature(bound)
-        rest = [each for each in whole.parameters.values() if each.name != "sample_weight"]
-        fit.__signature__ = whole.replace(parameters=rest)  # type: ignore[attr-defined]
+        del fit.__wrapped__  # whose signature is another
         return fit
 
 

@@ -6,13 +6,12 @@ from pathlib import Path
 from typing import NoReturn
 
 from .. import __version__
+from .._model.loss import SCORINGS
 from .models import ESTIMATORS
 
 # Columns shown unless --top says how many, and folds of --scoring unless --cv does.
 SHOWN = 15
 FOLDS = 5
-
-_SCORES = ["auto", "neg_log_loss", "neg_brier_score", "accuracy", "neg_mean_squared_error"]
 
 
 class _Parser(ArgumentParser):
@@ -82,7 +81,7 @@ def make_parser() -> ArgumentParser:
     folds += "to keep, and how well those predict"
     add("--cv", metavar="K", type=_integer(2), help=folds)
     scoring = f"the score that --cv ({FOLDS} folds if not given) takes; default: auto"
-    add("--scoring", choices=_SCORES, help=scoring)
+    add("--scoring", choices=["auto", *SCORINGS], help=scoring)
     add("--output", metavar="CSV", type=_new_file(), help="write the importances of all columns")
     plot = "draw the importances (or .pdf, .svg)"
     add("--plot", metavar="PNG", type=_new_file(".png", ".pdf", ".svg"), help=plot)

@@ -44,20 +44,13 @@ class Rank(NamedTuple):
 
     @classmethod
     def all(cls, wrapper: Any, names: list[str], unit: float = 1) -> list["Rank"]:
-        """All columns of a fitted wrapper, the most important one first, in a given unit.
-
-        By its p-value a column that helps the score is to be kept; an importance whose interval
-        holds 0 is not told from it.
-        """
+        """All columns of a fitted wrapper, the most important one first, in a given unit."""
         found = wrapper.importances_
-        if wrapper.scoring is None:
-            values, told = found.importances_mean, found.confint()[:, 0] > 0
-            marks = np.where(told, "", "?")
-        else:
-            values, told = found.gains, found.confidences >= KEEP
-            marks = np.where(told, "keep", "")
+        values, told, marks = found.estimate.values, found.confint()[:, 0] > 0, ("", "?")
+        if wrapper.scoring is not None:
+            told, marks = found.confidences >= KEEP, ("keep", "")
         numbers = np.array([values, found.importances_sem, *found.confint().T]) / unit
-        columns = [*numbers.tolist(), told.tolist(), marks.tolist()]
+        columns = [*numbers.tolist(), told.tolist(), np.where(told, *marks).tolist()]
         lines = list(zip(names, *columns, strict=True))
         order = np.argsort(-values, kind="stable")
         return [cls(rank, *lines[j]) for rank, j in enumerate(order, start=1)]

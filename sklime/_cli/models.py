@@ -1,15 +1,10 @@
 """Models for the command line: pipelines that take any columns, missing values included."""
 
+from functools import partial
 from typing import Any
 
-from sklearn import clone
+from sklearn import clone, ensemble
 from sklearn.compose import TransformedTargetRegressor
-from sklearn.ensemble import (
-    HistGradientBoostingClassifier,
-    HistGradientBoostingRegressor,
-    RandomForestClassifier,
-    RandomForestRegressor,
-)
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
 from sklearn.neural_network import MLPClassifier, MLPRegressor
@@ -21,18 +16,18 @@ from sklearn.svm import SVC, SVR
 # regularization, rare classes let boosting diverge.
 _BOOSTING: dict[str, Any] = {"early_stopping": False, "l2_regularization": 1.0}
 
-
-def _scaled(regressor: Any) -> TransformedTargetRegressor:
-    return TransformedTargetRegressor(regressor, transformer=StandardScaler())
-
+_scaled = partial(TransformedTargetRegressor, transformer=StandardScaler())
 
 # Classifier and regressor; the default comes first.
 ESTIMATORS: dict[str, tuple[Any, Any]] = {
     "hist_gradient_boosting": (
-        HistGradientBoostingClassifier(**_BOOSTING),
-        HistGradientBoostingRegressor(**_BOOSTING),
+        ensemble.HistGradientBoostingClassifier(**_BOOSTING),
+        ensemble.HistGradientBoostingRegressor(**_BOOSTING),
     ),
-    "random_forest": (RandomForestClassifier(n_jobs=-1), RandomForestRegressor(n_jobs=-1)),
+    "random_forest": (
+        ensemble.RandomForestClassifier(n_jobs=-1),
+        ensemble.RandomForestRegressor(n_jobs=-1),
+    ),
     "linear": (LogisticRegression(max_iter=1000), Ridge()),
     "svm": (SVC(), _scaled(SVR())),
     "knn": (KNeighborsClassifier(), KNeighborsRegressor()),
