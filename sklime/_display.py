@@ -301,6 +301,8 @@ class LimeImportanceDisplay:
         elif kind == "effect":
             column = int(np.abs(self.importances).argmax()) if column is None else column
             ax = pictures.effect(ax, explained, k, column, max_features)
+        elif kind == "compare":
+            ax = pictures.compare(ax, self.comparison or {}, self.feature_names, max_features)
         elif kind == "beeswarm":
             ax = pictures.beeswarm(ax, explained, k, *self._lines(max_features))
         else:
@@ -336,30 +338,18 @@ class LimeImportanceDisplay:
         return pictures.ranking(ax, *shown, top, "Importances", self.name)
 
     def _box(self, ax: Any, top: int | None) -> Any:
-        columns, lines = self._lines(top)
         if self.fold_importances is not None:
             spread, title, what = self.fold_importances, "Importances in {} folds", self.name
         else:
             spread, title = self.explanations.magnitudes(self.labels), "{:,} rows"
             what = pictures.size(self.explanations)
-        ax = plots.axes(ax, lines, title.format(len(spread)), what)
-        plots.boxes(ax, spread[:, columns])
-        return ax
+        return pictures.box(ax, spread, *self._lines(top), title, what)
 
     def _heatmap(self, ax: Any, top: int | None) -> Any:
         columns, lines = self._lines(top)
         table = self.explanations.class_importances(self.aggregation)[:, columns].T
         ax = plots.axes(ax, lines, "Importances for each output")
         plots.heatmap(ax, table, self.explanations._outputs, self.name)
-        return ax
-
-    def _compare(self, ax: Any, top: int | None) -> Any:
-        tables = self.comparison or {}
-        best = np.max([plots.shares(each) for each in tables.values()], axis=0)
-        columns, rest = pictures.largest(best, top)
-        lines = Lines([""] * len(columns), rest.partition(",")[0])  # sizes are on several scales
-        ax = plots.axes(ax, lines, "Ranks of the columns", width=5 + 1.3 * len(tables))
-        plots.compare(ax, tables, columns, self.feature_names)
         return ax
 
 

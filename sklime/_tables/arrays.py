@@ -21,7 +21,9 @@ class Array:
 
     def __init__(self, X: Any) -> None:
         self._like: Any = np.asarray
-        self._array = X if _is_plain(X) else self._checked(X)
+        # Of a matrix of real numbers there is nothing to check.
+        plain = type(X) is np.ndarray and X.ndim == 2 and X.dtype.kind in "biuf"
+        self._array = X if plain else self._checked(X)
         self._longer: dict[int, NDArray[Any]] = {}
         self.shape: tuple[int, int] = self._array.shape
 
@@ -88,11 +90,6 @@ class Array:
 
     def take(self, indices: NDArray[np.intp]) -> Any:
         return self._like(self._array[indices])
-
-
-def _is_plain(X: Any) -> bool:
-    """Whether X is a matrix of real numbers, of which there is nothing to check."""
-    return type(X) is np.ndarray and X.ndim == 2 and X.dtype.kind in "biuf"
 
 
 class Sparse:

@@ -1,5 +1,6 @@
-"""What each plot shows: from explanations to the arrays that are drawn, and their texts."""
+"""The kinds of plots: from importances and explanations to what is drawn."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -45,18 +46,73 @@ def row(ax: Any, explained: Any, k: int, i: int, top: int | None) -> Any:
     for j in columns:
         cell = plots.short(cells[j], 16)
         names.append(f"{plots.short(explained.feature_names[j], 31 - len(cell))} = {cell}")
-    steps = [*values[columns], prediction - base - values.sum()]
+    steps = values[columns]
     if len(rest):
         names.append(f"{len(rest)} other columns")
-        steps.insert(-1, values[rest].sum())
+        steps = np.append(steps, values[rest].sum())
+    steps, n = np.append(steps, prediction - base - values.sum()), len(names) + 1
     title = f"Row {plots.short(exports.row_names(explained)[i])}"
     ax = plots.axes(ax, Lines([*names, exports.REMAINDER]), title, _attribution(explained, k))
-    average = explained.effects or explained.kernel_width == 0
-    ends = {
-        "average" if average else "start": base,
-        "prediction" if explained.coefficients is None else "score": prediction,
-    }
-    plots.waterfall(ax, np.array(steps), ends)
+    ends = base + np.cumsum(steps)  # a bar starts where the one before ends
+    plots.bars(ax, steps, starts=np.append(base, ends[:-1]), signed=True)
+    stroke = {"color": plots.GREY, "linewidth": 0.8, "zorder": 0.5}
+    ax.vlines(ends[:-1], range(n - 1), range(1, n), **stroke)
+    start = "average" if explained.effects or explained.kernel_width == 0 else "start"
+    end = "prediction" if explained.coefficients is None else "score"
+    for what, x, y in ((start, base, -0.8), (end, prediction, n - 0.2)):
+        ax.vlines(x, -0.5, n - 0.5, linestyle=":", **stroke)
+        side = "right" if x > (ends.max() + ends.min()) / 2 else "left"
+        name = f"{what} = {plots.texts(np.array([x]))[0]}"
+        ax.text(x, y, name, ha=side, va="center", fontweight="bold", fontsize="small")
+    ax.set_ylim(n + 0.2, -1.2)
+    return ax
+
+
+def box(ax: Any, spread: Floats, columns: Places, lines: Lines, title: str, what: str) -> Any:
+    """A box for each column of what there is of it, (n, n_features), with few numbers as dots."""
+    ax, spread = plots.axes(ax, lines, title.format(len(spread)), what), spread[:, columns]
+    few = len(spread) <= 30
+    ax.boxplot(
+        spread,
+        positions=range(len(columns)),
+        orientation="horizontal",
+        widths=0.6,
+        patch_artist=True,
+        manage_ticks=False,
+        showfliers=not few,
+        flierprops={"marker": ".", "markersize": 3, "markeredgecolor": plots.GREY},
+        boxprops={"facecolor": f"{plots.BLUE}60"},
+        medianprops={"color": plots.VERMILLION, "linewidth": 2},
+    )
+    if few:  # a box does not tell on how few numbers it stands
+        rows = np.broadcast_to(np.arange(len(columns)), spread.shape)
+        ax.scatter(spread, rows, s=14, color=plots.text_color(), zorder=3)
+    plots.number_axis(ax, spread, len(columns))
+    return ax
+
+
+def compare(ax: Any, tables: Mapping[str, Floats], names: Names, top: int | None) -> Any:
+    """Ranks of the columns by several importances (n_features,), joined by lines."""
+    sizes = np.array([plots.shares(each) for each in tables.values()])
+    columns, rest = largest(sizes.max(axis=0), top)
+    ranks = np.array([plots.descending(each).argsort() for each in sizes])
+    places = ranks[:, columns].argsort(axis=1).argsort(axis=1)
+    stages = range(len(tables))
+    lines = Lines([""] * len(columns), rest.partition(",")[0])  # sizes are on several scales
+    ax = plots.axes(ax, lines, "Ranks of the columns", width=5 + 1.3 * len(tables))
+    for i, j in enumerate(columns):
+        color = plots.LINES[i % len(plots.LINES)]
+        ax.plot(stages, places[:, i], color=color)
+        ax.scatter(stages, places[:, i], 20 + 180 * sizes[:, j], color, zorder=3)
+    ax.set_xticks(stages, [plots.short(name, 20) for name in tables], parse_math=False)
+    ax.set_xlim(-0.07 * (len(tables) - 1), 1.07 * (len(tables) - 1))
+    right = ax.secondary_yaxis("right")
+    for axis, stage in ((ax, 0), (right, -1)):
+        # The rank is that among all columns, not only those drawn.
+        labels = [f"{ranks[stage, j] + 1}  {plots.short(names[j])}" for j in columns]
+        axis.set_yticks(places[stage], labels, parse_math=False)
+        axis.tick_params(length=0)
+        axis.spines[:].set_visible(False)
     return ax
 
 
@@ -110,7 +166,10 @@ def pair(ax: Any, explained: Any, k: int, columns: Any) -> Any:
 
 
 def effect(ax: Any, explained: Any, k: int, column: int | str, top: int | None) -> Any:
-    """What the bins of a column add to output k by themselves."""
+    """What the bins of a column add to output k, over the contributions of the rows.
+
+    Dots have the colours of the column that it interacts with most.
+    """
     j = explained._column(column)
     found = explained.main_effect(j, explained.output_names[k])
     name, what = plots.short(explained.feature_names[j]), f"adds {_to(explained, k)}"
@@ -119,23 +178,46 @@ def effect(ax: Any, explained: Any, k: int, column: int | str, top: int | None) 
     if len(edges) < 3:
         shown = found.effects, found.intervals
         return ranking(ax, found.bins, *shown, top, title, what, signed=True)
-    strength = explained.interactions.strength[j]
-    other, shade, levels = int(strength.argmax()), np.full(len(x), np.nan), None
-    if strength[other]:
-        shade = plots.ranks(exports.column_values(explained)[:, [other]])[:, 0]
-        levels = exports.bin_labels(explained, other)
     if found.bins[-1] == "missing":
         name += f" (missing: {plots.texts(found.effects, signed=True)[-1]})"
+    ax, color = plots.axes(ax, None, title, name, what), plots.text_color()
     unit = 86_400e9 if dates else 1.0  # matplotlib counts days
-    bins = slice(len(edges) - 1)  # without the one of missing values
-    steps = edges / unit, found.effects[bins], found.intervals[bins]
-    others = shade, levels, explained.feature_names[other] if strength[other] else ""
-    ax = plots.axes(ax, None, title, name, what)
-    x = x.clip(edges[0], edges[-1]) / unit
-    plots.effect(ax, x, explained.attributions[:, j, k], *steps, *others)
+    x, edges = x.clip(edges[0], edges[-1]) / unit, edges / unit
+    counts, places = np.histogram(x[~np.isnan(x)], 30)
+    below = {"transform": ax.get_xaxis_transform()}  # in the lowest fifth of the plot
+    ax.stairs(counts / counts.max() / 5, places, fill=True, color=plots.GREY, alpha=0.3, **below)
+    means, ends = (part[: len(edges) - 1] for part in (found.effects, found.intervals))
+    low, high = (np.append(end, end[-1]) for end in ends.T)
+    ax.fill_between(edges, low, high, step="post", color=color, alpha=0.2, linewidth=0)
+    ax.stairs(means, edges, baseline=None, color=color, linewidth=2, zorder=3)
+    ax.axhline(0, color=color, linewidth=0.8, zorder=0.5)
+    shades = _other_values(ax, explained, j)
+    style = {"alpha": 0.75, "linewidths": 0, "rasterized": len(x) > plots.MANY}
+    ax.scatter(x, explained.attributions[:, j, k], 14, shades, **style)
     if dates:
-        plots.days(ax)
+        from matplotlib import rc_context
+
+        with rc_context({"date.converter": "concise"}):
+            ax.xaxis_date()
     return ax
+
+
+def _other_values(ax: Any, explained: Any, j: int) -> Any:
+    """Colours of the rows' values in the column that j interacts with most, and their legend."""
+    strength = explained.interactions.strength[j]
+    other = int(strength.argmax())
+    name, levels = plots.short(explained.feature_names[other]), exports.bin_labels(explained, other)
+    if not strength[other]:
+        return plots.GREY
+    if levels is None:
+        plots.value_bar(ax, f"value of {name}")
+        return plots.shades(plots.ranks(exports.column_values(explained)[:, [other]])[:, 0])
+    colors = plots.level_colors(levels)
+    others = {"others": plots.GREY} if set(levels) - set(colors) else {}
+    for level, color in (colors | others).items():
+        ax.scatter([], [], 14, color, label=plots.short(level, 20))
+    ax.legend(title=name, fontsize="small", frameon=False)
+    return plots.shades(levels)
 
 
 def largest(sizes: Floats, top: int | None) -> tuple[Places, str]:

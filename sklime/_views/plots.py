@@ -1,4 +1,4 @@
-"""Plots on one axis, from arrays alone."""
+"""What plots are made of: axes, bars, swarms, maps, and their colours and texts."""
 
 import unicodedata
 from collections.abc import Mapping, Sequence
@@ -14,12 +14,12 @@ Places = NDArray[np.intp]
 Names = Sequence[Any] | NDArray[Any]
 
 # Okabe and Ito's colours that stand out at 3:1 or better from both white and black.
-_BLUE, _VERMILLION, _GREEN, _PURPLE, _GREY = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#7F7F7F"
-_LINES = (_BLUE, _VERMILLION, _GREEN, _PURPLE)
+BLUE, VERMILLION, _GREEN, _PURPLE, GREY = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#7F7F7F"
+LINES = (BLUE, VERMILLION, _GREEN, _PURPLE)
 # From low to high values; about equally bright throughout, to be seen on white and on black.
-_LOW_TO_HIGH = (_BLUE, "#9A62B0", "#E8702A")
+_LOW_TO_HIGH = (BLUE, "#9A62B0", "#E8702A")
 
-_MANY = 10_000  # dots from which on a vector file has a picture of them
+MANY = 10_000  # dots from which on a vector file has a picture of them
 _MINUS = "\N{MINUS SIGN}"
 MOST_NUMBERS = 10  # columns of a heat map that has its numbers in it
 
@@ -60,7 +60,7 @@ def axes(
         ax.set_yticks(range(n), [short(name) for name in lines.names], parse_math=False)
         faint = np.zeros(n, bool) if lines.faint is None else lines.faint
         for label in np.array(ax.get_yticklabels())[faint]:
-            label.set(color=_GREY, style="italic")
+            label.set(color=GREY, style="italic")
         if lines.more:
             across = ax.get_yaxis_transform()
             ax.text(0.01, n, lines.more, transform=across, va="center", style="italic")
@@ -76,7 +76,7 @@ def bars(
     signed: bool = False,
 ) -> None:
     """Bars (n,) with their numbers beside them and their intervals (n, 2), empty if `faint`."""
-    colors = np.where(values < 0, _VERMILLION, _BLUE)
+    colors = np.where(values < 0, VERMILLION, BLUE)
     faces = np.where(np.zeros(len(values), bool) if faint is None else faint, "none", colors)
     errors = None
     if intervals is not None and np.isfinite(intervals).all():
@@ -97,14 +97,14 @@ def beeswarm(ax: Any, x: Floats, shade: Floats, names: Mapping[int, NDArray[Any]
     `shade` (n_rows, n_columns) is from 0 for a column's lowest to 1 for its highest value, NaN
     where missing; `names` has the level of each row in the columns of categories, by number.
     """
-    colors, order, y = _shades(shade), shade.copy(), np.empty(x.shape)
+    colors, order, y = shades(shade), shade.copy(), np.empty(x.shape)
     for j in range(x.shape[1]):
         if j in names:
-            colors[:, j] = _shades(names[j])
+            colors[:, j] = shades(names[j])
             order[:, j] = np.unique(names[j], return_inverse=True)[1]
         room = 0.2 * (j in names)
         y[:, j] = j - room / 2 - _heights(x[:, j], order[:, j], x, _STACK - room)
-    style = {"s": 12, "linewidths": 0, "rasterized": x.size > _MANY}
+    style = {"s": 12, "linewidths": 0, "rasterized": x.size > MANY}
     ax.scatter(x.ravel(), y.ravel(), c=colors.reshape(-1, 4), **style)
     for j, levels in names.items():
         _name_levels(ax, j, x[:, j], levels, np.ptp(x))
@@ -113,68 +113,47 @@ def beeswarm(ax: Any, x: Floats, shade: Floats, names: Mapping[int, NDArray[Any]
     number_axis(ax, x, x.shape[1])
     numbers = np.delete(shade, list(names), axis=1)
     if not np.isnan(numbers).all():
-        _value_bar(ax, "value" + " (grey: missing)" * bool(np.isnan(numbers).any()))
+        value_bar(ax, "value" + " (grey: missing)" * bool(np.isnan(numbers).any()))
 
 
-def _shades(values: NDArray[Any]) -> Floats:
+def shades(values: NDArray[Any]) -> Floats:
     """Colours of ranks from 0 to 1, or of levels; what is missing, or a rare level, is grey."""
     from matplotlib.colors import to_rgba_array
 
     if values.dtype == object:
-        palette = _level_colors(values)
-        return np.asarray(to_rgba_array([palette.get(level, _GREY) for level in values]))
+        palette = level_colors(values)
+        return np.asarray(to_rgba_array([palette.get(level, GREY) for level in values]))
     return np.asarray(_scale()(np.ma.masked_invalid(values)))
 
 
 def _scale() -> Any:
     from matplotlib.colors import LinearSegmentedColormap
 
-    return LinearSegmentedColormap.from_list("low to high", _LOW_TO_HIGH).with_extremes(bad=_GREY)
+    return LinearSegmentedColormap.from_list("low to high", _LOW_TO_HIGH).with_extremes(bad=GREY)
 
 
-def _value_bar(ax: Any, label: str) -> None:
+def value_bar(ax: Any, label: str) -> None:
     """The colours of low and high values."""
     from matplotlib.cm import ScalarMappable
 
     _color_bar(ax, ScalarMappable(cmap=_scale()), label).set_ticks([0, 1], labels=["low", "high"])
 
 
-def _level_colors(levels: NDArray[Any]) -> dict[Any, str]:
+def level_colors(levels: NDArray[Any]) -> dict[Any, str]:
     """Colours of the most frequent levels."""
     found, counts = np.unique(levels[levels != "missing"], return_counts=True)
-    return dict(zip(found[np.argsort(-counts, kind="stable")], _LINES, strict=False))
+    return dict(zip(found[np.argsort(-counts, kind="stable")], LINES, strict=False))
 
 
 def _name_levels(ax: Any, line: int, x: Floats, levels: NDArray[Any], width: float) -> None:
     """Write the names of levels under their dots, the most frequent ones, where there is room."""
     taken: list[tuple[float, float]] = []
-    for level, color in _level_colors(levels).items():
+    for level, color in level_colors(levels).items():
         name, middle = short(level, 14), float(np.median(x[levels == level]))
         half = (0.5 + len(name) / 2) * width / 75
         if all(abs(middle - other) > half + its_half for other, its_half in taken):
             taken.append((middle, half))
             ax.text(middle, line + 0.37, name, color=color, fontsize=7, ha="center", va="center")
-
-
-def boxes(ax: Any, spread: Floats) -> None:
-    """A box for each column of `spread`, with its numbers where they are few."""
-    few = len(spread) <= 30
-    ax.boxplot(
-        spread,
-        positions=range(spread.shape[1]),
-        orientation="horizontal",
-        widths=0.6,
-        patch_artist=True,
-        manage_ticks=False,
-        showfliers=not few,
-        flierprops={"marker": ".", "markersize": 3, "markeredgecolor": _GREY},
-        boxprops={"facecolor": f"{_BLUE}60"},
-        medianprops={"color": _VERMILLION, "linewidth": 2},
-    )
-    if few:  # a box does not tell on how few numbers it stands
-        rows = np.broadcast_to(np.arange(spread.shape[1]), spread.shape)
-        ax.scatter(spread, rows, s=14, color=text_color(), zorder=3)
-    number_axis(ax, spread, spread.shape[1])
 
 
 def heatmap(
@@ -201,85 +180,6 @@ def heatmap(
     ax.spines[:].set_visible(False)
     if label:
         _color_bar(ax, image, label)
-
-
-def compare(ax: Any, tables: Mapping[str, Floats], columns: Places, names: Names) -> None:
-    """Ranks of some columns among all (n_features,) by several importances, joined by lines."""
-    sizes = np.array([shares(each) for each in tables.values()])
-    ranks = np.array([descending(each).argsort() for each in sizes])
-    places = ranks[:, columns].argsort(axis=1).argsort(axis=1)
-    stages = range(len(tables))
-    for i, j in enumerate(columns):
-        color = _LINES[i % len(_LINES)]
-        ax.plot(stages, places[:, i], color=color)
-        ax.scatter(stages, places[:, i], 20 + 180 * sizes[:, j], color, zorder=3)
-    ax.set_xticks(stages, [short(name, 20) for name in tables], parse_math=False)
-    ax.set_xlim(-0.07 * (len(tables) - 1), 1.07 * (len(tables) - 1))
-    right = ax.secondary_yaxis("right")
-    for axis, stage in ((ax, 0), (right, -1)):
-        # The rank is that among all columns, not only those drawn.
-        labels = [f"{ranks[stage, j] + 1}  {short(names[j])}" for j in columns]
-        axis.set_yticks(places[stage], labels, parse_math=False)
-        axis.tick_params(length=0)
-        axis.spines[:].set_visible(False)
-
-
-def waterfall(ax: Any, values: Floats, names: Mapping[str, float]) -> None:
-    """Bars that start where the one before ends, from one of two named numbers to the other."""
-    first, n = next(iter(names.values())), len(values)
-    ends = first + np.cumsum(values)
-    bars(ax, values, starts=np.append(first, ends[:-1]), signed=True)
-    stroke = {"color": _GREY, "linewidth": 0.8, "zorder": 0.5}
-    ax.vlines(ends[:-1], range(n - 1), range(1, n), **stroke)
-    for (what, x), y in zip(names.items(), (-0.8, n - 0.2), strict=True):
-        name = f"{what} = {texts(np.array([x]))[0]}"
-        ax.vlines(x, -0.5, n - 0.5, linestyle=":", **stroke)
-        side = "right" if x > (ends.max() + ends.min()) / 2 else "left"
-        ax.text(x, y, name, ha=side, va="center", fontweight="bold", fontsize="small")
-    ax.set_ylim(n + 0.2, -1.2)
-
-
-def effect(
-    ax: Any,
-    x: Floats,
-    y: Floats,
-    edges: Floats,
-    means: Floats,
-    intervals: Floats,
-    shade: Floats,
-    levels: NDArray[Any] | None,
-    other: str,
-) -> None:
-    """Contributions `y` of rows as dots, those of bins as steps between edges (n_bins + 1,).
-
-    Dots are coloured by the `shade` or the `levels` of an `other` column.
-    """
-    color = text_color()
-    low, high = (np.append(end, end[-1]) for end in intervals.T)
-    counts, places = np.histogram(x[~np.isnan(x)], 30)
-    below = ax.get_xaxis_transform()  # the numbers of rows, in the lowest fifth of the plot
-    ax.stairs(counts / counts.max() / 5, places, fill=True, transform=below, color=_GREY, alpha=0.3)
-    ax.fill_between(edges, low, high, step="post", color=color, alpha=0.2, linewidth=0)
-    ax.stairs(means, edges, baseline=None, color=color, linewidth=2, zorder=3)
-    ax.axhline(0, color=color, linewidth=0.8, zorder=0.5)
-    shades = _shades(shade if levels is None else levels)
-    ax.scatter(x, y, 14, shades, alpha=0.75, linewidths=0, rasterized=len(x) > _MANY)
-    if levels is not None:
-        colors = _level_colors(levels)
-        others = {"others": _GREY} if set(levels) - set(colors) else {}
-        for level, color in (colors | others).items():
-            ax.scatter([], [], 14, color, label=short(level, 20))
-        ax.legend(title=short(other), fontsize="small", frameon=False)
-    elif other:
-        _value_bar(ax, f"value of {short(other)}")
-
-
-def days(ax: Any) -> None:
-    """Let the x-axis have dates."""
-    from matplotlib import rc_context
-
-    with rc_context({"date.converter": "concise"}):
-        ax.xaxis_date()
 
 
 def make_room(ax: Any) -> None:
