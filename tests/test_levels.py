@@ -6,9 +6,11 @@ from itertools import pairwise
 import numpy as np
 import pandas as pd
 import polars as pl
+import pyarrow as pa
 import pytest
 from scipy import sparse
 
+from sklime import lime_importance
 from sklime._neighborhood.sampler import Neighborhood
 from sklime._tables.table import Table, encode
 
@@ -203,3 +205,32 @@ def test_the_bins_are_those_that_the_labels_name():
         "x > 2020-01-04",
     ]
     assert [bins.labels(1)[code] for code in codes[:, 1]] == [str(b) for b in X["bool"]]
+
+
+@pytest.mark.parametrize("kernel_width", ["auto", 0])
+@pytest.mark.parametrize(
+    "container",
+    [
+        lambda x, c: pd.DataFrame({"x": x, "c": pd.Series(c, dtype=object)}),
+        lambda x, c: pd.DataFrame({"x": x, "c": np.nan if c[0] is None else c}),
+        lambda x, c: pl.DataFrame({"x": x, "c": c}),
+        lambda x, c: pa.table({"x": x, "c": c}),
+        lambda x, c: np.array([x, c], dtype=object).T,
+    ],
+    ids=["objects", "numbers", "polars", "pyarrow", "array"],
+)
+def test_a_column_without_any_value_in_training_has_levels_in_other_rows(container, kernel_width):
+    def model(X):
+        x, c = X.T if isinstance(X, np.ndarray) else (X["x"], X["c"])
+        c = c.to_pylist() if hasattr(c, "to_pylist") else c
+        return np.asarray(x, dtype=float) + [2.0 * (cell == "a") for cell in c]
+
+    x = np.arange(20.0) % 2
+    importances = lime_importance(
+        model,
+        container(x, ["a", None] * 10),
+        training_data=container(x, [None] * 20),
+        kernel_width=kernel_width,
+        random_state=0,
+    )
+    assert importances.importances_mean[1] == pytest.approx(1)

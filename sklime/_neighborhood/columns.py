@@ -85,7 +85,7 @@ def fit_column(
     """Bins of column j; `cut` says where to cut numbers."""
     values = table.values(j)
     column: Column
-    if cut is None or values.dtype == object:
+    if cut is None or values.dtype == object or _is_unknown(table, explained, j):
         column, codes = _levels(table, explained, j)
         order = np.argsort(codes, kind="stable")
         ordered, numbers = codes[order], None
@@ -137,6 +137,12 @@ def fit_column(
 def _least(numbers: NDArray[np.integer]) -> NDArray[np.unsignedinteger]:
     """Numbers in the smallest type that holds them."""
     return numbers.astype(np.min_scalar_type(numbers.max()))
+
+
+def _is_unknown(table: Table, explained: Table | None, j: int) -> bool:
+    """Whether column j has missing values only, where the rows explained have levels."""
+    levels = explained is not None and explained.is_categorical(j)
+    return levels and bool(np.isnan(table.values(j)).all())
 
 
 def _levels(

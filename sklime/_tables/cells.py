@@ -65,9 +65,11 @@ def numbers(column: NDArray[Any]) -> NDArray[Any]:
 
 
 def numbers_or_texts(cells: NDArray[np.object_]) -> NDArray[Any]:
-    """Cells of a frame's column: "1" beside other texts only is a level, unlike in an array."""
-    known = [cell for cell in cells if cell is not None]
-    texts = known and all(isinstance(cell, str) for cell in known)
+    """Cells of a frame's column: "1" beside other texts only is a level, unlike in an array.
+
+    So are cells that are all missing: others of the column may be texts.
+    """
+    texts = all(cell is None or isinstance(cell, str) for cell in cells)
     return cells if texts else numbers(cells)
 
 

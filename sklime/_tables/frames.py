@@ -95,6 +95,8 @@ class Frame:
             first, second = (column.cast(levels) for column in both)
         elif types[0] == types[1]:
             pass
+        elif first.null_count() == len(first):
+            first = first.cast(second.dtype)
         elif first.dtype == nw.Categorical:  # of which pyarrow has types by those of its parts
             first, second = (column.cast(nw.String).cast(nw.Categorical) for column in both)
         else:

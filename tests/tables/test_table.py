@@ -439,7 +439,7 @@ def test_values_of_polars_and_pyarrow_columns_equal_those_of_pandas():
         "zoned": pd.Series(X["zoned"].to_list()).dt.tz_convert("UTC"),
         "date": pd.to_datetime(pd.Series(X["date"].to_list())),
         "time": [cell and (cell.hour + cell.minute / 60) * HOUR for cell in X["time"]],
-        "null": [NAN] * N_ROWS,
+        "null": pd.Series([None] * N_ROWS, dtype=object),
     }
     expected = Table(pd.DataFrame(columns))
     for frame in (X, X.drop("enum").to_arrow()):
