@@ -74,8 +74,10 @@ class Rows(Exports):
 
         # Parts made by one explainer have the same reader.
         readers = {id(reader): reader for part in parts for reader in part.readers}
+        ids = [[id(reader) for reader in part.readers] for part in parts]
         read_by = [
-            np.isin(list(readers), [id(reader) for reader in part.readers]) for part in parts
+            part.read_by @ np.equal.outer(own, list(readers))
+            for part, own in zip(parts, ids, strict=True)
         ]
         return replace(
             parts[0],
@@ -85,7 +87,7 @@ class Rows(Exports):
             population=sum(part.population for part in parts),
             num_samples=max(part.num_samples for part in parts),
             readers=tuple(readers.values()),
-            read_by=np.repeat(read_by, [len(part) for part in parts], axis=0),
+            read_by=np.concatenate(read_by),
         )
 
     def _each_row_once(self) -> Self:

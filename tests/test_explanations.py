@@ -391,6 +391,17 @@ def test_pick_gives_at_most_all_rows(cancer):
 # -- folds as one
 
 
+def test_parts_of_folds_put_together_again_are_read_by_their_own_models():
+    X, y = load_iris(return_X_y=True)
+    wrapper = LimeImportanceWrapper(
+        LogisticRegression(max_iter=1000), cv=3, num_samples=256, random_state=0
+    )
+    whole = wrapper.fit(X[::2], y[::2]).explanations_
+    again = Explanations.concatenate([whole[:10], whole[10:40], whole[40:]])
+    assert_array_equal(again.scores, whole.scores)
+    assert_array_equal(again.intercepts, whole.intercepts)
+
+
 def test_concatenated_folds_hold_every_row_of_every_fold():
     X, y = load_iris(return_X_y=True, as_frame=True)
     cv = KFold(3, shuffle=True, random_state=0)
