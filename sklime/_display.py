@@ -292,7 +292,17 @@ class LimeImportanceDisplay:
         if kind in ("beeswarm", "row", "effect") or (pairs and column is not None):
             k = explained._output(label)
             self.label_ = explained._outputs[k]
-        if pairs and column is None:
+        if kind == "bar":
+            shown = self.feature_names, self.importances, self.intervals
+            ax = pictures.ranking(ax, *shown, max_features, "Importances", self.name)
+        elif kind == "box":
+            ax = self._box(ax, max_features)
+        elif kind == "heatmap":
+            columns, lines = self._lines(max_features)
+            table = explained.class_importances(self.aggregation)[:, columns].T
+            ax = plots.axes(ax, lines, "Importances for each output")
+            plots.heatmap(ax, table, explained._outputs, self.name)
+        elif pairs and column is None:
             ax = pictures.interactions(ax, explained, max_features)
         elif pairs:
             ax = pictures.pair(ax, explained, k, column)
@@ -303,10 +313,8 @@ class LimeImportanceDisplay:
             ax = pictures.effect(ax, explained, k, column, max_features)
         elif kind == "compare":
             ax = pictures.compare(ax, self.comparison or {}, self.feature_names, max_features)
-        elif kind == "beeswarm":
-            ax = pictures.beeswarm(ax, explained, k, *self._lines(max_features))
         else:
-            ax = getattr(self, f"_{kind}")(ax, max_features)
+            ax = pictures.beeswarm(ax, explained, k, *self._lines(max_features))
         self.ax_, self.figure_ = ax, ax.figure
         return self
 
@@ -333,10 +341,6 @@ class LimeImportanceDisplay:
         faint = None if self.intervals is None else plots.holds_zero(self.intervals[columns])
         return columns, Lines([self.feature_names[j] for j in columns], rest, faint)
 
-    def _bar(self, ax: Any, top: int | None) -> Any:
-        shown = self.feature_names, self.importances, self.intervals
-        return pictures.ranking(ax, *shown, top, "Importances", self.name)
-
     def _box(self, ax: Any, top: int | None) -> Any:
         if self.fold_importances is not None:
             spread, title, what = self.fold_importances, "Importances in {} folds", self.name
@@ -344,13 +348,6 @@ class LimeImportanceDisplay:
             spread, title = self.explanations.magnitudes(self.labels), "{:,} rows"
             what = pictures.size(self.explanations)
         return pictures.box(ax, spread, *self._lines(top), title, what)
-
-    def _heatmap(self, ax: Any, top: int | None) -> Any:
-        columns, lines = self._lines(top)
-        table = self.explanations.class_importances(self.aggregation)[:, columns].T
-        ax = plots.axes(ax, lines, "Importances for each output")
-        plots.heatmap(ax, table, self.explanations._outputs, self.name)
-        return ax
 
 
 def _final_wrapper(estimator: Any) -> Any:

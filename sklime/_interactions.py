@@ -44,17 +44,17 @@ class Interactions:
         return f"<Interactions of {len(self.strength)} columns: {pairs or 'none found'}>"
 
     def _repr_html_(self) -> str:
-        pairs, estimate = self.estimates()
-        names = [" \N{MULTIPLICATION SIGN} ".join(short(name, 20) for name in p[:2]) for p in pairs]
-        notes = ["no pair rises above the noise"] * (not pairs) + variance(self.effects)
+        names, estimate = self._named()
+        notes = ["no pair rises above the noise"] * (not names) + variance(self.effects)
         title = "what pairs add to the response (standard deviation)"
         return ranking(title, names, estimate, notes)
 
-    def estimates(self) -> tuple[list[Interaction], Estimate]:
-        """All pairs that rise above the noise, and their strengths with normal errors."""
+    def _named(self) -> tuple[list[str], Estimate]:
+        """Names of all pairs that rise above the noise, and strengths with normal errors."""
         pairs = self.top(self.strength.size)
+        names = [" \N{MULTIPLICATION SIGN} ".join(short(name, 15) for name in p[:2]) for p in pairs]
         strength, sem = np.array([pair[2:] for pair in pairs]).reshape(-1, 2).T
-        return pairs, Estimate(strength, sem, np.full(len(pairs), np.inf))
+        return names, Estimate(strength, sem, np.full(len(pairs), np.inf))
 
     @property
     def shares(self) -> dict[str, Floats]:

@@ -143,9 +143,7 @@ def ranking(
 
 def interactions(ax: Any, explained: Any, top: int | None) -> Any:
     """The strongest pairs of columns."""
-    pairs, estimate = explained.interactions.estimates()
-    times = " \N{MULTIPLICATION SIGN} "
-    names = [times.join(plots.short(name, 15) for name in pair[:2]) for pair in pairs]
+    names, estimate = explained.interactions._named()
     what = f"adds {_to(explained)} (standard deviation)"
     return ranking(ax, names, estimate.values, estimate.confint(), top, "Interactions", what)
 
