@@ -184,17 +184,16 @@ class LimeImportanceWrapper(Delegates, MetaEstimatorMixin, BaseEstimator):
         with unchanged(plans[0].table, estimator):
             estimator.fit(X, y, **routed.estimator.fit)
         if self.cv is None:
-            fold = _Fold(estimator, explainer, explainer.fit_explain(estimator, plans[0]))
-            self._keep(estimator, plans[0].table, [fold])
-            return self
-        alone = replace(explainer, n_jobs=1)
-        classes = class_values(estimator, explainer.method(estimator), plans[0].table.native)
-        given = alone, X, y, routed.estimator.fit, classes
-        jobs = [
-            partial(_fit_and_explain, clone(self.estimator), *given, train, plan)
-            for (train, *_), plan in zip(folds, plans, strict=True)
-        ]
-        self._keep(estimator, plans[0].table, over_workers(self.n_jobs, jobs))
+            explained = [_Fold(estimator, explainer, explainer.fit_explain(estimator, plans[0]))]
+        else:
+            classes = class_values(estimator, explainer.method(estimator), plans[0].table.native)
+            given = replace(explainer, n_jobs=1), X, y, routed.estimator.fit, classes
+            jobs = [
+                partial(_fit_and_explain, clone(self.estimator), *given, train, plan)
+                for (train, *_), plan in zip(folds, plans, strict=True)
+            ]
+            explained = over_workers(self.n_jobs, jobs)
+        self._keep(estimator, plans[0].table, explained)
         return self
 
     def explain(

@@ -31,8 +31,7 @@ class HeldOut:
     def __init__(self, data: Dataset, n_folds: int | None, seed: int) -> None:
         self.data, n_rows = data, len(data.y)
         self.metric = "accuracy" if data.classes else "R²"
-        sizes = np.sort(np.unique(data.y, return_counts=True)[1]) if data.classes else [n_rows]
-        least = sizes[-2] if data.classes else n_rows
+        least = np.sort(np.unique(data.y, return_counts=True)[1])[-2] if data.classes else n_rows
         # In each fold there are folds again, and one row has no R².
         if n_folds is not None and least < 2 * n_folds:
             of = "two classes of " if data.classes else ""
