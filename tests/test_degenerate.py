@@ -118,6 +118,23 @@ def test_a_table_of_constants_has_importances_exactly_zero(constant, conditional
     assert_allclose(found.importances_mean, 0, atol=0)
 
 
+@pytest.mark.parametrize("constant", [1e-9 / 3, 0.1, 61.7, -1e6 / 3, np.pi])
+@pytest.mark.parametrize("settings", [{}, {"kernel_width": 0}, {"engine": "local"}], ids=str)
+def test_a_constant_answer_has_no_variance_whatever_its_digits(constant, settings):
+    """Its mean over thousands of rows is another number, in the last digit."""
+    X = np.random.default_rng(0).normal(size=(60, 2))
+    found = importances(lambda X: np.full(len(X), constant), X, max_samples=10, **settings)
+    assert not found.importances_mean.any()
+    assert not found.importances_sem.any()
+    assert not found.explanations.weights.any()
+    if not settings:
+        assert np.isnan(list(found.explanations.interactions.shares.values())).all()
+        beside = importances(lambda X: np.column_stack([X[:, 0], X[:, :1] * 0 + constant]), X)
+        shares = beside.explanations.interactions.shares
+        assert not np.isnan(shares["main"][0])
+        assert np.isnan([share[1] for share in shares.values()]).all()
+
+
 def test_a_constant_category_has_importance_exactly_zero():
     X = pd.DataFrame({"a": ["x"] * 50, "b": np.arange(50.0)})
 

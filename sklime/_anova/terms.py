@@ -37,6 +37,8 @@ class Rows:
     unit : float
         Power of two that deviations from the centre are measured in, so that their squares are
         numbers whatever the scale of the response.
+    varies : ndarray of shape (L,)
+        Whether an output changes by more than its rounding.
     scale : ndarray of shape (L,)
         Half the range of each output, in that unit. Where the outputs of every row sum to the
         same, as probabilities do, the last one follows from the others and is left out.
@@ -58,9 +60,9 @@ class Rows:
         self._closes = outputs > 1 and float(np.abs(deviation.sum(axis=1)).max()) < _ROUNDING
         deviation = deviation[:, : outputs - self._closes]
         spread = np.ptp(deviation, axis=0) / 2
-        varies = spread * self.unit > 1e-13 * np.abs(self.centre[: len(spread)])
-        self.scale = np.where(varies, spread, 1.0)
-        self.residual = np.ascontiguousarray((deviation * varies / self.scale).T)
+        self.varies = spread * self.unit > 1e-13 * np.abs(self.centre[: len(spread)])
+        self.scale = np.where(self.varies, spread, 1.0)
+        self.residual = np.ascontiguousarray((deviation * self.varies / self.scale).T)
         self.total = float(self.full(self.residual.T).var(axis=0).sum())
         half = sobol.shape[0] * sobol.shape[1]
         self.sobol, self.random = slice(0, half), slice(half, len(response))
@@ -86,7 +88,8 @@ class Rows:
         n_twins = twin_response.shape[1]
         random = self.full(self.residual[:, self.random].T)
         rows = random.reshape(self.n_replicates, -1, random.shape[1])[:, :n_twins]
-        twins = (twin_response - self.centre) / self.unit
+        twins = ((twin_response - self.centre) / self.unit)[..., : len(self.scale)]
+        twins = self.full(twins * self.varies / self.scale)
         squares = np.square(rows - twins).reshape(-1, random.shape[1]) / 2
         error = squares.sum(axis=1).std() / np.sqrt(len(squares))
         seen = np.square([rows, twins]).mean(axis=(0, 1, 2)).sum()
