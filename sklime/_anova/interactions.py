@@ -6,13 +6,16 @@ from collections.abc import Iterable
 import numpy as np
 
 from .search import Search
-from .terms import CELLS, Batch, Binned, Columns, Floats, Ints, Law, Rows, Term
+from .terms import CELLS, Batch, Binned, Columns, Floats, Ints, Law, Rows, Term, inverse
 
 MAX_GROUPS = 10  # of a column's bins, in the tables of its interactions
 MAX_TRIPLE_COLUMNS = 10  # columns among which triples are searched for, the most active
 RARE = 0.002  # share of the rows; rarer bins join others in interactions
 MAX_SEARCHES = 3  # for pairs; each sees what stronger pairs hid
-ROWS_A_FREEDOM = 128  # of terms that are fitted at once, so that they hardly disturb one another
+# Terms that are fitted at once have so many rows for each of their degrees of freedom, and at the
+# most this share of the variance left: they hardly disturb one another.
+ROWS_A_FREEDOM = 32
+AT_ONCE = 0.1
 LEAST_FALL = 0.85  # of the residual, above which strong pairs hide nothing more
 LEAST_HIDDEN = 0.015  # share of the variance in pairs not found that is worth one more
 LEAST_UNKNOWN = 0.1  # share of the variance that is worth a search for triples
@@ -97,14 +100,17 @@ class Interactions:
         Keeps the estimates from each replicate.
         """
         rows, terms = self.rows, [self._terms[columns] for columns in chosen]
-        noise = rows.variance(rows.all).sum() / rows.count(rows.all)
-        most = rows.count(rows.all) / ROWS_A_FREEDOM
-        least = most * rows.count(rows.all) / CELLS
-        ends = np.cumsum([max(term.freedom, least) for term in terms]) // most
+        variance, n_rows = rows.variance(rows.all).sum(), rows.count(rows.all)
+        costs = [max(term.freedom * ROWS_A_FREEDOM / n_rows, n_rows / CELLS) for term in terms]
+        for t, term in enumerate(terms):
+            if not term.table.any():  # what it is expected to have still disturbs others
+                share = term.odds * term.freedom * inverse(variance)
+                costs[t] = max(costs[t], min(float(share) / AT_ONCE, 1.0))
+        ends = np.floor(np.cumsum(costs) - costs)
         places = zip(ends.tolist(), terms, strict=True)
         for _, batch in itertools.groupby(places, lambda place: (place[0], len(place[1].columns))):
             own = [term for _, term in batch]
-            Batch(own, self.law).improve(rows, self.codes, noise)
+            Batch(own, self.law).improve(rows, self.codes, variance / n_rows)
             for term in own:
                 if not term.table.any():
                     del self._terms[term.columns]

@@ -84,7 +84,7 @@ class _Standardised:
     """Some columns of values, standardised if wanted, as a matrix (m, d) known by its products."""
 
     def __init__(self, values: NDArray[np.int8], columns: NDArray[np.intp]) -> None:
-        self._values, self._columns = values, columns
+        self._values = values if len(columns) == len(values) else values[columns]
         self._blocks = list(gen_batches(len(columns), max(1, _CELLS // values.shape[1])))
         self._centre, self._spread = np.zeros(len(columns)), np.ones((len(columns), 1))
 
@@ -104,7 +104,7 @@ class _Standardised:
         return (np.concatenate(parts).astype(np.float64) - sums) / self._spread
 
     def _block(self, block: slice) -> NDArray[np.float32]:
-        return self._values[self._columns[block]].astype(np.float32)
+        return self._values[block].astype(np.float32)
 
     def times(self, slopes: Floats) -> Floats:
         """Sums over columns of values times slopes (d, K), (K, m)."""

@@ -121,7 +121,7 @@ class Search:
         self, directions: Floats, left: Sequence[int], right: Sequence[int]
     ) -> NDArray[Any]:
         """Each direction times contrasts of two columns, summed over rows."""
-        sums: NDArray[Any] = np.zeros((), np.float32)
+        sums: NDArray[Any] = np.empty(0)
         multiply = _upper if left == right else np.matmul
         single, sizes = directions.astype(np.float32), self._sizes(self.bases, left, directions)
         for rows in gen_batches(directions.shape[1], _ROWS):
@@ -132,7 +132,7 @@ class Search:
                 for row, largest in zip(single, sizes, strict=True)
             ]
             # wider once there are several batches to add up
-            sums = sums.astype(np.float64 if rows.start else np.float32, copy=False) + products
+            sums = sums.astype(np.float64) + products if rows.start else np.array(products)
         return sums
 
     def _pair_noise(self, directions: Floats, left: Sequence[int], right: Sequence[int]) -> Floats:

@@ -50,23 +50,23 @@ class Rows:
 
     def __init__(self, sobol: Floats, random: Floats) -> None:
         self.n_replicates, outputs = len(sobol), sobol.shape[-1]
-        response = np.concatenate([part.reshape(-1, outputs) for part in (sobol, random)])
+        response = np.concatenate([part.reshape(-1, outputs).T for part in (sobol, random)], axis=1)
         self.centre = sobol.mean(axis=(0, 1))
-        self.unit = 1.0
-        largest = np.abs(response - self.centre).max()
+        deviation = np.subtract(response, self.centre[:, None], order="C")
+        largest, self.unit = np.abs(deviation).max(), 1.0
         if largest > 0:
             self.unit = float(2.0 ** np.ceil(np.log2(largest)))
-        deviation = (response - self.centre) / self.unit
-        self._closes = outputs > 1 and float(np.abs(deviation.sum(axis=1)).max()) < _ROUNDING
-        deviation = deviation[:, : outputs - self._closes]
-        spread = np.ptp(deviation, axis=0) / 2
+        deviation /= self.unit
+        self._closes = outputs > 1 and float(np.abs(deviation.sum(axis=0)).max()) < _ROUNDING
+        deviation = deviation[: outputs - self._closes]
+        spread = np.ptp(deviation, axis=1) / 2
         self.varies = spread * self.unit > 1e-13 * np.abs(self.centre[: len(spread)])
         self.scale = np.where(self.varies, spread, 1.0)
-        self.residual = np.ascontiguousarray((deviation * self.varies / self.scale).T)
+        self.residual = deviation * self.varies[:, None] / self.scale[:, None]
         self.total = float(self.full(self.residual.T).var(axis=0).sum())
         half = sobol.shape[0] * sobol.shape[1]
-        self.sobol, self.random = slice(0, half), slice(half, len(response))
-        self.all = slice(0, len(response))
+        self.sobol, self.random = slice(0, half), slice(half, response.shape[1])
+        self.all = slice(0, response.shape[1])
         parts = [np.repeat(np.arange(len(part)), part.shape[1]) for part in (sobol, random)]
         self.replicate = np.concatenate(parts)
 

@@ -53,18 +53,25 @@ def kernel_weights(effects: Effects, codes: Codes, kernel_width: float) -> Float
     .. [2] G. Owen, "Multilinear extensions of games", Management Science 18, 1972.
     """
     kernel = _Kernel(effects, kernel_width)
-    own = kernel.starts[:, None] + codes.T
-    gain, held, groups = (each.take(own) for each in (kernel.gain, kernel.hold, kernel.groups))
     main = np.insert(effects.main * effects.unit, effects.offsets[1:], 0, axis=1)
-    # The rows side by side; in the order of the result they would be far apart.
-    weights = np.moveaxis(main * kernel.gain[:, None], 2, 1).take(own, axis=2)
-    for columns, table in zip(effects.terms, effects.tables, strict=True):
-        cells = np.ravel_multi_index([groups[j] for j in columns], table.shape[1:-1])
-        flat = np.moveaxis(table * effects.unit, -1, 1).reshape(*weights.shape[:2], -1)
+    weights = (main * kernel.gain[:, None]).take(kernel.starts + codes, axis=1)
+    if not effects.terms:
+        return weights
+    columns = np.unique(np.concatenate(effects.terms))
+    bins = [kernel.bins(codes, j) for j in columns]
+    gain, held, groups = (each.take(bins) for each in (kernel.gain, kernel.hold, kernel.groups))
+    # The rows side by side: in the order of the result they would be far apart.
+    added = np.zeros((len(weights), weights.shape[3], *groups.shape))
+    for own, table in zip(effects.terms, effects.tables, strict=True):
+        at = np.searchsorted(columns, own)
+        cells = np.ravel_multi_index(list(groups[at]), table.shape[1:-1])
+        flat = np.moveaxis(table * effects.unit, -1, 1).reshape(*added.shape[:2], -1)
         effect = flat.take(cells, axis=2)
-        for j in columns:
-            weights[:, :, j] += effect * (gain[j] * _product(held[k] for k in columns if k != j))
-    return np.ascontiguousarray(weights.transpose(0, 3, 2, 1))
+        for i in at:
+            added[:, :, i] += effect * (gain[i] * _product(held[k] for k in at if k != i))
+    for i, j in enumerate(columns):
+        weights[:, :, j] += added[:, :, i].swapaxes(1, 2)
+    return weights
 
 
 def kernel_moments(effects: Effects, codes: Codes, kernel_width: float) -> tuple[Floats, Floats]:

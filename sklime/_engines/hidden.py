@@ -56,7 +56,8 @@ def hidden_errors(
     own = [basis[code] for basis, code in zip(bases, codes.T, strict=True)]
     reach = np.stack([each[code] for each, code in zip(held, codes.T, strict=True)], axis=1)
     beside = np.hstack(own) * np.repeat(reach, np.diff(starts), axis=1)
-    lengths = np.stack([np.square(each).sum(axis=1) for each in own], axis=1)
+    of_bins = [np.square(basis).sum(axis=1) for basis in bases]
+    lengths = np.stack([each[code] for each, code in zip(of_bins, codes.T, strict=True)], axis=1)
     others = np.square(reach) * lengths
     spread = lengths * (others.sum(axis=1, keepdims=True) - others)
     errors = np.zeros(values.shape[1:])
@@ -98,7 +99,7 @@ def _contrasts_of_bins(
         key = margin.tobytes(), groups.tobytes()
         if key not in known:
             basis = contrasts(merged_margin(margin, groups))[0][:, groups].T
-            known[key] = np.pad(basis.astype(np.float64), ((0, 1), (0, 0)))
+            known[key] = np.vstack([basis.astype(np.float64), np.zeros(basis.shape[1])])
         bases.append(size * known[key])
         held.append(np.append(hold(margin, kernel_width), 0.0))
     return bases, held

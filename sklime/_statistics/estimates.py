@@ -258,6 +258,8 @@ def estimate_importances(
     n_outputs = replicates.shape[-1]
     shares = np.full(n_outputs, 1 / n_outputs) if shares is None else np.asarray(shares, float)
     row_weights = row_weights_of(replicates.shape[1], sample_weight)
+    if len(list(_row_blocks(replicates))) == 1:  # values so few are made only once
+        replicates = np.asarray(replicates)
     if corrected:
         by_output = getattr(sums_of_rows(replicates, sample_weight), str(name))
     else:
