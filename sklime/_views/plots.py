@@ -175,7 +175,8 @@ def heatmap(
     for (i, k), number in np.ndenumerate(numbers if len(labels) <= MOST_NUMBERS else numbers[:0]):
         text = f"({number})" if faint is not None and faint[i, k] else number
         size = "small" if len(labels) > 5 else None
-        color = _readable(colors[i, k])
+        bright = np.dot(colors[i, k, :3], (0.299, 0.587, 0.114)) > 0.5
+        color = "black" if bright else "white"
         ax.text(k, i, text, ha="center", va="center", color=color, fontsize=size)
     ax.spines[:].set_visible(False)
     if label:
@@ -229,12 +230,6 @@ def descending(numbers: Floats) -> Places:
     return np.argsort(-numbers, kind="stable")
 
 
-def shares(importances: Floats) -> Floats:
-    """Absolute importances as shares of the largest one."""
-    sizes: Floats = np.abs(importances)
-    return sizes / (float(sizes.max()) or 1.0)
-
-
 def ranks(values: Floats) -> Floats:
     """Ranks in each column, from 0 for its lowest to 1 for its highest value; NaN stays NaN."""
     ranks: Floats = rankdata(values, axis=0, nan_policy="omit")
@@ -276,8 +271,3 @@ def text_color() -> Any:
     from matplotlib import rcParams
 
     return rcParams["text.color"]
-
-
-def _readable(background: Any) -> str:
-    """Black or white, whichever shows on a colour."""
-    return "black" if np.dot(background[:3], (0.299, 0.587, 0.114)) > 0.5 else "white"
