@@ -44,8 +44,7 @@ class LimeImportanceDisplay:
     feature_names : array-like of shape (n_features,), str
         Names of the columns.
     intervals : ndarray of shape (n_features, 2), default=None
-        Lower and upper ends of the 95 % interval of each importance. Columns whose interval holds
-        0 are drawn in grey, with empty bars.
+        95 % interval of each importance. Columns whose interval holds 0 are grey, with empty bars.
     name : str, default="importance"
         What the importances are, for the axis label.
     explanations : Explanations, default=None
@@ -269,8 +268,7 @@ class LimeImportanceDisplay:
         ax : matplotlib Axes, default=None
             Axes to draw on; None makes a figure as large as the columns need.
         max_features : int, default=15
-            Number of columns, pairs or levels drawn, the most important ones first; a last line
-            counts the others. None draws all.
+            Columns, pairs or levels drawn at most; a last line counts the others. None draws all.
         label : object, default=None
             Class or output that "beeswarm", "row" and "effect" draw. None is the positive class of
             two, or the only output; of more, one must be named.

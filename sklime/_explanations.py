@@ -115,8 +115,7 @@ class Explanations(Rows):
         Parameters
         ----------
         aggregation : str or callable, default="mean_abs"
-            How rows become one number, see :func:`lime_importance`. Gains of a score have their
-            mean, whatever it is.
+            As in :func:`lime_importance`. Gains of a score have their mean, whatever it is.
         labels : {"all", "predicted"}, class value or array-like of class values, default="all"
             "all": half the sum over the classes (the total variation), the mean over other
             outputs. "predicted": each row's predicted class. Else the mean over these classes.

@@ -26,8 +26,7 @@ class Importances:
     feature_names : ndarray of shape (n_features,)
         Names of the columns.
     importances : ndarray of shape (n_features, n_explained)
-        Size of each row's contributions (or weights), free of the neighbourhood's noise on average;
-        what each row gains, of a score.
+        Size of each row's contributions (or weights), free of noise on average; of a score, gains.
     importances_std : ndarray of shape (n_features,)
         Standard deviation of `importances` over the rows.
     explanations : Explanations

@@ -186,8 +186,7 @@ class Rows(Exports):
     def weights(self) -> Floats:
         """LIME weights, (n_explained, n_features, n_outputs), in units of the response.
 
-        What being in the row's own bin of a column adds, other columns varying. The mean of
-        `replicates`.
+        What being in the row's own bin of a column adds, other columns varying.
         """
         return self.replicates.mean(axis=0)
 
@@ -202,8 +201,7 @@ class Rows(Exports):
     def contributions(self) -> Floats:
         """Weights times 1 less the training frequency of the row's own bin, in the same shape.
 
-        What the row's own bin adds over the mean of all bins. Contributions are on one scale for
-        columns of all kinds.
+        What the row's own bin adds over the mean of all bins, on one scale for all columns.
         """
         contributions = self.weights  # which is a new array
         contributions *= self.bins.outside(self.codes)[..., None]

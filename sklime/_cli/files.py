@@ -46,12 +46,11 @@ def read(
     max_rows: int = 100_000,
     seed: int = 0,
 ) -> Dataset:
-    """Read a table from a file, of at most `max_rows` rows.
+    """Read a table from a file; errors say in one line what is missing or wrong.
 
     The target is the last column unless named. Columns to `drop` are left out; those to `keep`
     are used although they look like an index, an id or text. Without a `task` strings, booleans,
-    categories and few different integers are classes. ImportError and ValueError say in one line
-    what is missing or wrong.
+    categories and few different integers are classes.
     """
     frame, mark, notes = _read_frame(path)
     columns = frame.columns.tolist()

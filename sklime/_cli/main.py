@@ -52,8 +52,7 @@ def _run(args: Namespace) -> None:
     if args.scoring and not args.cv:
         args.cv = FOLDS
     with warnings.catch_warnings(record=True) as caught:
-        # Folds without a level or with few rows of a class, small tables, and what other packages
-        # will do one day are no news.
+        # Folds that lack a level, classes of few rows, and what packages will do are no news.
         warnings.simplefilter("ignore", FutureWarning)
         warnings.filterwarnings("ignore", "The least populated|Found unknown|The number of unique")
         data = _load(args)

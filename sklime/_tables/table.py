@@ -55,9 +55,8 @@ class Table:
     def levels(self, j: int) -> tuple[NDArray[np.intp], list[Any]]:
         """Level numbers (n_rows,) of column j, -1 where missing, and the levels that occur.
 
-        Levels are in the declared order of an ordered category or enum, else sorted, those of
-        different types by type. Those of a numeric column are its distinct numbers, the whole ones
-        as int.
+        They are in the declared order of an ordered category or enum, else sorted, those of
+        different types by type. Those of a numeric column are its numbers, whole ones as int.
         """
         values = self.values(j)
         if values.dtype != object:
