@@ -201,7 +201,10 @@ Versions: Python {platform.python_version()}, {", ".join(versions)}.""".strip().
 
 
 def _texts(caught: Sequence[warnings.WarningMessage]) -> list[str]:
-    """Each warning once, on one line, with parameters as options and no advice for programs."""
+    """Each warning once, on a line, with parameters as options and no advice for programs."""
     texts = (one_line(str(each.message)).partition(" SelectFromModel")[0] for each in caught)
-    options = (re.sub(r"(\w+)='?(\w+)'?", r"--\1 \2", text) for text in texts)
-    return list(dict.fromkeys(text.replace("--kernel_width", "--kernel-width") for text in options))
+    once: dict[str, str] = {}
+    for text in texts:  # the folds in which columns are chosen have other numbers
+        option = re.sub(r"(\w+)='?(\w+)'?", r"--\1 \2", text).replace("--kernel_w", "--kernel-w")
+        once.setdefault(re.sub(r"\d+", "", text), option)
+    return list(once.values())

@@ -339,10 +339,11 @@ def test_warnings_name_options_of_the_command_line(tmp_path, capsys):
     x = np.random.default_rng(0).normal(size=(300, 3))
     frame = pd.DataFrame(x, columns=list("abc")).assign(y=np.sin(20 * x[:, 0]))
     frame.to_csv(tmp_path / "t.csv", index=False)
-    main([str(tmp_path / "t.csv")])
-    printed = capsys.readouterr().err
-    assert "--discretizer decile" in printed
-    assert "=" not in printed
+    for options in ([], ["--cv", "3"]):  # where columns are chosen in each fold, too
+        main([str(tmp_path / "t.csv"), *options])
+        printed = capsys.readouterr().err
+        assert printed.count("--discretizer decile") == 1
+        assert "=" not in printed
 
 
 class _Page(HTMLParser):
