@@ -72,12 +72,11 @@ class Response:
             )
         values = self._matrix(answer)
         if not (np.abs(values) < _LARGEST).all():
-            if np.isfinite(values).all():
-                raise ValueError(
-                    f"{name} returned numbers beyond {_LARGEST:g}: rescale the target."
-                )
             hint = "" if self.classes is None else " Has a class no training row of weight above 0?"
-            raise ValueError(f"{name} returned NaN or infinity, which cannot be explained.{hint}")
+            what = f"NaN or infinity, which cannot be explained.{hint}"
+            if np.isfinite(values).all():
+                what = f"numbers beyond {_LARGEST:g}: rescale the target."
+            raise ValueError(f"{name} returned {what}")
         return values
 
     def _matrix(self, answer: "_Answer") -> NDArray[np.float64]:
@@ -87,14 +86,10 @@ class Response:
         parts = _by_target(answer, len(self.targets))
         seen = _target_classes(_named_classes(self.estimator)) or self.targets
         if self.method == "predict" or _are_labels(parts[0]):
-            hot = [
-                part.reshape(-1, 1) == classes
-                for part, classes in zip(parts, self.targets, strict=True)
-            ]
+            pairs = zip(parts, self.targets, strict=True)
+            hot = [part.reshape(-1, 1) == classes for part, classes in pairs]
             return np.hstack(hot).astype(np.float64)
-        return np.hstack(
-            [self._class_columns(*target) for target in zip(parts, self.targets, seen, strict=True)]
-        )
+        return np.hstack(list(map(self._class_columns, parts, self.targets, seen)))
 
     def _class_columns(
         self, part: Any, classes: NDArray[Any], seen: NDArray[Any]

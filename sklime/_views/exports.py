@@ -74,9 +74,7 @@ def bin_edges(explained: Any, j: int, x: Floats) -> tuple[Floats, bool]:
 
 def row_names(explained: Any) -> NDArray[Any]:
     """Return the index labels of the explained rows, or where there are none their positions."""
-    index = None
-    if nw.dependencies.is_into_dataframe(explained.data):
-        index = nw.maybe_get_index(nw.from_native(explained.data, eager_only=True))
+    index = getattr(explained.data, "index", None)
     return explained.sample_indices if index is None else np.asarray(index)
 
 
