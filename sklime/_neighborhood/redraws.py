@@ -42,7 +42,7 @@ class Redraws:
         return cls(
             neighborhood,
             None if conditional is None else conditional.beside(table),
-            neighborhood.table.extended(dict.fromkeys(range(table.n_columns), table)),
+            neighborhood.table.extended(table, range(table.n_columns)),
             _keys(table, neighborhood.bins),
         )
 

@@ -92,9 +92,8 @@ class Neighborhood:
             for j in range(table.n_columns)
         ]
         self._entries = [fit.entries for fit in fits]
-        self.table = table
-        if explained is not None:
-            self.table = table.extended({j: explained for j, fit in enumerate(fits) if fit.longer})
+        longer = [j for j, fit in enumerate(fits) if fit.longer]
+        self.table = table.extended(explained, longer) if explained and longer else table
         self.bins = Bins(
             tuple(fit.column for fit in fits),
             np.concatenate([fit.probabilities for fit in fits]),

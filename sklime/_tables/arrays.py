@@ -1,6 +1,6 @@
 """Tables of one dtype: arrays and sparse matrices."""
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from copy import copy
 from functools import partial
 from typing import Any
@@ -62,15 +62,12 @@ class Array:
     def declared_levels(self, j: int) -> list[Any]:
         return []
 
-    def extended(self, others: Mapping[int, "Array"]) -> "Array":
-        longer = copy(self)
-        if len(others) == self.shape[1]:  # all of one table
-            longer._array = np.concatenate([self._array, others[0]._array])
-            return longer
-        longer._longer = {
-            j: np.concatenate([self._array[:, j], other._array[:, j]])
-            for j, other in others.items()
-        }
+    def extended(self, other: "Array", columns: Sequence[int]) -> "Array":
+        longer, both = copy(self), (self._array, other._array)
+        if len(columns) == self.shape[1]:
+            longer._array = np.concatenate(both)
+        else:
+            longer._longer = {j: np.concatenate([X[:, j] for X in both]) for j in columns}
         return longer
 
     def changed(
@@ -135,14 +132,14 @@ class Sparse:
     def declared_levels(self, j: int) -> list[Any]:
         return []
 
-    def extended(self, others: Mapping[int, "Sparse"]) -> "Sparse":
+    def extended(self, other: "Sparse", columns: Sequence[int]) -> "Sparse":
         longer = copy(self)
-        longer._n_stored += max((other.shape[0] for other in others.values()), default=0)
-        for j, other in others.items():
+        longer._n_stored += other.shape[0]
+        longer._longer = {}
+        for j in columns:
             (indices, data), (more, other_data) = self._entries(j), other._entries(j)
-            longer._longer = longer._longer | {
-                j: (np.append(indices, more + self.shape[0]), np.append(data, other_data))
-            }
+            entries = np.append(indices, more + self.shape[0]), np.append(data, other_data)
+            longer._longer[j] = entries
         return longer
 
     def gather(self, rows: NDArray[Any]) -> Any:

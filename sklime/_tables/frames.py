@@ -1,7 +1,7 @@
 """Dataframes: columns of several dtypes, drawn by blocks of one dtype where NumPy has it."""
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Sequence
 from copy import copy
 from typing import Any, Self
 
@@ -74,10 +74,10 @@ class Frame:
         dtype = self._series(j).dtype
         return list(dtype.categories) if isinstance(dtype, nw.Enum) else []
 
-    def extended(self, others: Mapping[int, Any]) -> Self:
+    def extended(self, other: Any, columns: Sequence[int]) -> Self:
         longer = copy(self)
         longer._columns = list(self._columns)
-        for j, other in others.items():
+        for j in columns:
             both = column, more = self._columns[j], other._columns[j]
             arrays = all(isinstance(part, np.ndarray) for part in both)
             same = arrays and column.dtype == more.dtype
@@ -160,10 +160,10 @@ class PandasFrame(Frame):
             second = second.astype(first.dtype)
         return _pandas_plain(_pandas().concat([first, second], ignore_index=True))
 
-    def extended(self, others: Mapping[int, Any]) -> Self:
-        longer = super().extended(others)
-        if len(others) == self.shape[1]:  # all of one table
-            longer._index = self._index.append(others[0]._index)
+    def extended(self, other: Any, columns: Sequence[int]) -> Self:
+        longer = super().extended(other, columns)
+        if len(columns) == self.shape[1]:
+            longer._index = self._index.append(other._index)
         return longer
 
     def take(self, indices: NDArray[np.intp]) -> Any:

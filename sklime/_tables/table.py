@@ -1,6 +1,6 @@
 """Column-wise access to two-dimensional inputs of every kind, which are never modified."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import cached_property
 from numbers import Number
 from typing import Any
@@ -28,7 +28,7 @@ class Table:
         if nw.dependencies.is_pandas_dataframe(X):
             X = X.copy(deep=False)  # columns that a model assigns to X are not the table's
         self._store: Any = _store(X)
-        self._others: Mapping[int, Table] = {}  # rows to gather from besides
+        self._more: tuple[Table, Sequence[int]] | None = None  # rows to gather from besides
         self.native = X
         self.kind: str = self._store.kind  # "array", "sparse" or "frame"
         self.n_rows, self.n_columns = self._store.shape
@@ -99,22 +99,19 @@ class Table:
             values = self._store.cells(j)
         return encode(values, levels)
 
-    def extended(self, others: Mapping[int, "Table"]) -> "Table":
-        """The table with more rows to gather from: in column j those of ``others[j]``.
+    def extended(self, other: "Table", columns: Sequence[int]) -> "Table":
+        """The table with more rows to gather from in some columns: row ``n_rows + i`` is other's i.
 
-        Row number ``n_rows + i`` of a column j in `others` is row i of that table, which must be
-        of the same kind. Categories and dtypes that differ become those that hold both.
+        Both must be of one kind. Categories and dtypes that differ become those that hold both.
         """
+        if other._container != self._container:
+            raise TypeError(
+                f"X must be a {self._container}, as the training table is. "
+                f"Got a {other._container} instead."
+            )
         longer = object.__new__(Table)
-        vars(longer).update(vars(self), _others=others)
-        for other in others.values():
-            if other._container != self._container:
-                raise TypeError(
-                    f"X must be a {self._container}, as the training table is. "
-                    f"Got a {other._container} instead."
-                )
-        if others:
-            longer._store = self._store.extended({j: o._store for j, o in others.items()})
+        store = self._store.extended(other._store, columns)
+        vars(longer).update(vars(self), _store=store, _more=(other, columns))
         return longer
 
     def gather(self, rows: NDArray[np.integer]) -> Any:
@@ -146,10 +143,11 @@ class Table:
         return self._store.take(np.asarray(indices, dtype=np.intp))
 
     def __getstate__(self) -> dict[str, Any]:
-        return {"native": packed(self.native), "others": self._others}
+        return {"native": packed(self.native), "more": self._more}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        vars(self).update(vars(Table(unpacked(state["native"])).extended(state["others"])))
+        table = Table(unpacked(state["native"]))
+        vars(self).update(vars(table.extended(*state["more"]) if state["more"] else table))
 
     @property
     def _container(self) -> str:

@@ -318,7 +318,7 @@ SECOND = {
 def test_more_rows_of_the_same_dtypes_are_gathered_like_the_first(kind):
     X = FRAMES[kind]() if kind in FRAMES else ARRAYS["object"]
     others = dict.fromkeys(range(0, X.shape[1], 2), SECOND[kind]())
-    table = Table(X).extended({j: Table(other) for j, other in others.items()})
+    table = Table(X).extended(Table(SECOND[kind]()), list(others))
     rows = random_rows(X.shape[1])
     rows[::2] += random_rows(X.shape[1], n_rows=3)[::2]  # up to one of the other rows
     drawn = table.gather(rows)
@@ -335,7 +335,7 @@ def test_more_rows_of_the_same_dtypes_are_gathered_like_the_first(kind):
 def test_more_rows_of_a_sparse_table(format):
     dense = np.random.default_rng(0).poisson(0.5, (2, N_ROWS, 3))
     X, other = (getattr(sparse, f"{format}_array")(half) for half in dense)
-    drawn = Table(X).extended({1: Table(other)}).gather(np.array([[0, 5], [6, 11], [1, 1]]))
+    drawn = Table(X).extended(Table(other), [1]).gather(np.array([[0, 5], [6, 11], [1, 1]]))
     assert drawn.format == format
     expected = [[dense[0, 0, 0], dense[1, 0, 1], dense[0, 1, 2]]]
     expected += [[dense[0, 5, 0], dense[1, 5, 1], dense[0, 1, 2]]]
@@ -383,7 +383,7 @@ def categories(*levels, ordered=False):
     ],
 )
 def test_more_rows_of_other_levels_or_numbers(first, second, dtype):
-    drawn = Table(first).extended({0: Table(second)}).gather(np.array([[2, 0, 1, 3, 2]]))
+    drawn = Table(first).extended(Table(second), [0]).gather(np.array([[2, 0, 1, 3, 2]]))
     column = [*cells(first)[0], *cells(second)[0]]
     assert same(cells(drawn)[0], [column[i] for i in (2, 0, 1, 3, 2)])
     assert (drawn.dtype if isinstance(drawn, np.ndarray) else drawn["c"].dtype) == dtype
@@ -394,7 +394,7 @@ def test_more_rows_of_other_levels_or_numbers(first, second, dtype):
 def test_more_rows_of_other_dictionaries_of_pyarrow(index, text):
     first, texts = pa.array(["b", "a"]).dictionary_encode(), pa.array(["z", None], text)
     for second in (texts, texts.cast(pa.dictionary(index, text))):
-        table = Table(pa.table({"c": first})).extended({0: Table(pa.table({"c": second}))})
+        table = Table(pa.table({"c": first})).extended(Table(pa.table({"c": second})), [0])
         drawn = table.gather(np.array([[2, 0, 3, 1]]))
         assert drawn["c"].to_pylist() == ["z", "b", None, "a"]
         assert pa.types.is_dictionary(drawn["c"].type)
