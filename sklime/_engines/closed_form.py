@@ -57,19 +57,19 @@ def kernel_weights(effects: Effects, codes: Codes, kernel_width: float) -> Float
     weights = (main * kernel.gain[:, None]).take(kernel.starts + codes, axis=1)
     if not effects.terms:
         return weights
-    columns = np.unique(np.concatenate(effects.terms))
-    bins = [kernel.bins(codes, j) for j in columns]
+    places = {j: i for i, j in enumerate(sorted({j for own in effects.terms for j in own}))}
+    bins = [kernel.bins(codes, j) for j in places]
     gain, held, groups = (each.take(bins) for each in (kernel.gain, kernel.hold, kernel.groups))
     # The rows side by side: in the order of the result they would be far apart.
     added = np.zeros((len(weights), weights.shape[3], *groups.shape))
     for own, table in zip(effects.terms, effects.tables, strict=True):
-        at = np.searchsorted(columns, own)
-        cells = np.ravel_multi_index(list(groups[at]), table.shape[1:-1])
+        at = [places[j] for j in own]
+        cells = np.ravel_multi_index([groups[i] for i in at], table.shape[1:-1])
         flat = np.moveaxis(table * effects.unit, -1, 1).reshape(*added.shape[:2], -1)
         effect = flat.take(cells, axis=2)
         for i in at:
             added[:, :, i] += effect * (gain[i] * _product(held[k] for k in at if k != i))
-    for i, j in enumerate(columns):
+    for j, i in places.items():
         weights[:, :, j] += added[:, :, i].swapaxes(1, 2)
     return weights
 
