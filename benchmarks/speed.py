@@ -19,7 +19,15 @@ import shap
 from common import Counted, show
 from eli5.sklearn import PermutationImportance
 from lime.lime_tabular import LimeTabularExplainer
-from sklearn.datasets import load_breast_cancer, load_iris, load_wine, make_classification
+from sklearn.base import clone
+from sklearn.datasets import (
+    load_breast_cancer,
+    load_diabetes,
+    load_iris,
+    load_wine,
+    make_classification,
+    make_friedman1,
+)
 from sklearn.ensemble import (
     HistGradientBoostingClassifier,
     HistGradientBoostingRegressor,
@@ -320,6 +328,33 @@ def rows_asked() -> Rows:
         yield [f"{n}, {d}", "Ridge", f"{counted.n_rows:,}", f"{5 * n * d:,}"]
 
 
+def scores() -> Rows:
+    """Seconds of importances of a score over those of predictions, 8192 rows of a pool each."""
+    yield ["work", "model", "at most", "median", "range", "score, ms"]
+    scaled = make_pipeline(StandardScaler(), LogisticRegression())
+    for name, (X, y), model in (
+        ("breast_cancer", load_breast_cancer(return_X_y=True), RandomForestClassifier(100)),
+        ("breast_cancer", load_breast_cancer(return_X_y=True), scaled),
+        ("wine", load_wine(return_X_y=True), scaled),
+        ("1000 x 30", make_classification(1000, 30, n_informative=10, random_state=0), scaled),
+        ("Friedman #1, 1000 x 30", make_friedman1(1000, 30, random_state=0), Ridge()),
+        ("diabetes", load_diabetes(return_X_y=True), Ridge()),
+    ):
+        options = {"num_samples": 8192, "random_state": 0}
+        fitted = clone(model).fit(X, y)
+        call = partial(lime_importance, fitted, X, y, **options)
+        wrapper = LimeImportanceWrapper(model, cv=5, **options)
+        score = clone(wrapper).set_params(scoring="auto")
+        for work, ours, peer in (
+            (name, partial(call, scoring="auto"), call),
+            (f"{name}, cv=5", partial(score.fit, X, y), partial(wrapper.fit, X, y)),
+        ):
+            ratios, own = by_turns(ours, peer, 2 * RUNS)
+            ratios = [1 / ratio for ratio in ratios]
+            median, kind = float(np.median(ratios)), type(model).__name__
+            yield [work, kind, 1.2, median, f"{min(ratios):.2f} to {max(ratios):.2f}", 1e3 * own]
+
+
 TABLES: dict[str, Callable[[], Rows]] = {
     "peers": peers,
     "over_prediction": over_prediction,
@@ -327,6 +362,7 @@ TABLES: dict[str, Callable[[], Rows]] = {
     "local": local,
     "one_at_a_time": one_at_a_time,
     "rows_asked": rows_asked,
+    "scores": scores,
 }
 
 

@@ -1,6 +1,7 @@
 """Search for the pairs and triples of columns that interact."""
 
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -55,9 +56,7 @@ class Search:
     def __init__(self, codes: Codes, designs: Floats, working_memory: int) -> None:
         self.codes, self.working_memory = codes, min(working_memory, _MOST_BYTES)
         self.ranks = np.count_nonzero(designs, axis=1) - 1
-        # Most columns of numbers have the same bins.
-        distinct = {design.tobytes(): design for design in designs}
-        tables = {key: contrasts(design) for key, design in distinct.items()}
+        tables = {design.tobytes(): contrasts(design) for design in designs}
         columns = [tables[design.tobytes()] for design in designs]
         self.bases, self.norms = [basis for basis, _ in columns], [norm for _, norm in columns]
         self.share = 0.0
@@ -240,6 +239,12 @@ def contrasts(margin: Floats) -> tuple[NDArray[np.float32], Floats]:
     And the sum of their squares, both rounded for exact sums. The reflection that swaps an axis
     with the roots of the frequencies turns the other axes into vectors orthogonal to these roots.
     """
+    return _contrasts(margin.tobytes())
+
+
+@lru_cache(4096)  # most columns of numbers have the same bins
+def _contrasts(margin_bytes: bytes) -> tuple[NDArray[np.float32], Floats]:
+    margin = np.frombuffer(margin_bytes)
     seen = np.flatnonzero(margin)
     basis = np.zeros((max(1, len(seen) - 1), len(margin)))
     if len(seen) > 1:
