@@ -344,7 +344,8 @@ class LimeImportanceDisplay:
             spread, title, what = self.fold_importances, "Importances in {} folds", self.name
         else:
             spread, title = self.explanations.magnitudes(self.labels), "{:,} rows"
-            what = pictures.size(self.explanations)
+            form = "{}" if self.explanations.coefficients is not None else "|{}|"
+            what = pictures.words(self.explanations, form=form)  # gains keep their signs
         return pictures.box(ax, spread, *self._lines(top), title, what)
 
 

@@ -313,7 +313,7 @@ def _prepare(frame: Any, mark: str, keep: Sequence[str], notes: list[str]) -> tu
         if n_odd:
             notes.append(f"cells of {name} that are no {_PLURALS[kind]} count as missing ({n_odd})")
     parts = [f"{n} {kind if n == 1 else _PLURALS[kind]}" for kind, n in kinds.items()]
-    summary = ", ".join(parts) + ("; " if parts and unused else "")
+    summary = ", ".join(parts) + "; " * bool(parts and unused)
     summary += f"not used: {', '.join(unused)}" if unused else ""
     return pd.DataFrame(used, index=frame.index).set_axis(frame.index + 1), summary
 

@@ -30,7 +30,7 @@ def beeswarm(ax: Any, explained: Any, k: int, columns: Places, lines: Lines) -> 
     shade = plots.ranks(exports.column_values(explained)[:, columns])
     named = ((i, exports.bin_labels(explained, j)) for i, j in enumerate(columns))
     levels = {i: names for i, names in named if names is not None}
-    ax = plots.axes(ax, lines, f"{len(x):,} rows", _attribution(explained, k))
+    ax = plots.axes(ax, lines, f"{len(x):,} rows", words(explained, k))
     plots.beeswarm(ax, x, shade, levels)
     return ax
 
@@ -52,7 +52,7 @@ def row(ax: Any, explained: Any, k: int, i: int, top: int | None) -> Any:
         steps = np.append(steps, values[rest].sum())
     steps, n = np.append(steps, prediction - base - values.sum()), len(names) + 1
     title = f"Row {plots.short(exports.row_names(explained)[i])}"
-    ax = plots.axes(ax, Lines([*names, exports.REMAINDER]), title, _attribution(explained, k))
+    ax = plots.axes(ax, Lines([*names, exports.REMAINDER]), title, words(explained, k))
     ends = base + np.cumsum(steps)  # a bar starts where the one before ends
     plots.bars(ax, steps, starts=np.append(base, ends[:-1]), signed=True)
     stroke = {"color": plots.GREY, "linewidth": 0.8, "zorder": 0.5}
@@ -232,23 +232,13 @@ def measure(explained: Any, aggregation: Any) -> str:
     if explained.coefficients is not None:
         aggregation = "mean"  # gains have no other
     own = getattr(aggregation, "__name__", "own measure") if callable(aggregation) else aggregation
-    text = _MEASURES.get(own, f"{own} of the {{}}s").format(_noun(explained))
-    return f"{text} {_to(explained)}"
+    return words(explained, form=_MEASURES.get(own, f"{own} of the {{}}s"))
 
 
-def _attribution(explained: Any, k: int | None = None) -> str:
-    """What the numbers of rows are, in words."""
-    return f"{_noun(explained)} {_to(explained, k)}"
-
-
-def size(explained: Any) -> str:
-    """What sizes of rows are, in words: gains keep their signs."""
-    text = "{}" if explained.coefficients is not None else "|{}|"
-    return f"{text.format(_noun(explained))} {_to(explained)}"
-
-
-def _noun(explained: Any) -> str:
-    return exports.noun(explained).replace("weight", "LIME weight")
+def words(explained: Any, k: int | None = None, form: str = "{}") -> str:
+    """What the numbers of rows, or a form of them, are, and to what they add."""
+    noun = exports.noun(explained).replace("weight", "LIME weight")
+    return f"{form.format(noun)} {_to(explained, k)}"
 
 
 def _to(explained: Any, k: int | None = None) -> str:
