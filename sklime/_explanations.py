@@ -14,7 +14,7 @@ from ._interactions import Interactions
 from ._rows import Rows
 from ._statistics.aggregations import SIGNED, direction, submodular_pick
 from ._statistics.estimates import (
-    BIAS_CORRECTED,
+    CORRECTED,
     Estimate,
     cross_abs,
     estimate_importances,
@@ -389,7 +389,7 @@ class Explanations(Rows):
             row_classes=None if self.classes is None else self.predictions.argmax(axis=1),
             num_features=self.num_features,
         )
-        if self.readers and self.coefficients is None and aggregation in BIAS_CORRECTED:
+        if self.readers and self.coefficients is None and aggregation in CORRECTED:
             estimate = estimate.less_known(self._hidden(labels, aggregation == "rms"))
         if named:
             self._estimates[key] = estimate

@@ -78,7 +78,7 @@ def test_a_category_behind_an_encoder_equals_the_group_of_its_dummies():
 def test_a_group_is_the_sum_of_signed_contributions():
     X, y = load_iris(return_X_y=True, as_frame=True)
     groups = {"petal": [2, 3], "sepal": X.columns[:2], 7: [True, False, False, True], "one": [1]}
-    params = {"max_samples": None, "num_samples": 8192, "random_state": 0}
+    params = {"max_samples": None, "num_samples": 2**17, "random_state": 0}
     result = lime_importance(LogisticRegression(max_iter=500).fit(X, y), X, **params)
     explanations = result.explanations
     outside = 1 - explanations.bins.own_probabilities(explanations.codes)

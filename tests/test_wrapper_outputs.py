@@ -61,7 +61,7 @@ def test_predicted_labels_are_each_rows_own_class():
 
 def test_all_labels_are_the_total_variation_of_the_classes():
     X, y = iris()
-    wrapper = wrap(LogisticRegression(max_iter=1000)).fit(X, y)
+    wrapper = wrap(LogisticRegression(max_iter=1000), kernel_width="lime")
     wrapper.set_params(aggregation="max_abs").fit(X, y)
     per_class = np.abs(wrapper.explanations_.attributions).max(axis=0).T
     assert_allclose(wrapper.feature_importances_, per_class.sum(axis=0) / 2, rtol=1e-12)

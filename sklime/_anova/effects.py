@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .link import Link
 from .terms import Columns, Floats, Ints, inverse, product_mean, square_error_of_mean
 
 LEAST_ACTIVE = 0.01  # variance of a column's main effect over the mean of all, for its interactions
@@ -53,6 +54,8 @@ class Effects:
     error : float
         Standard error of the shares of pairs and of variation inside bins in the variance: what
         they have too little, higher orders have too much.
+    link : Link or None
+        The response as a function of the sum of its effects, where that is not the sum.
     """
 
     offsets: Ints
@@ -69,6 +72,7 @@ class Effects:
     variances: Floats
     hidden: Floats
     error: float
+    link: Link | None = None
 
     def by_column(self, values: NDArray[Any]) -> list[NDArray[Any]]:
         """Values of the flat bins, one array for each column."""

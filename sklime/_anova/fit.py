@@ -4,6 +4,8 @@ The pool's columns are independent, so that the model's functional ANOVA on bins
 ``f = f0 + sum_j m_j + sum_jk I_jk + ...``, can be estimated term by term.
 """
 
+from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,6 +14,7 @@ from scipy.special import ndtr
 from .effects import Effects
 from .interactions import Interactions, groups_of_bins
 from .linear import Values
+from .link import fit_link
 from .mains import Additive, Margins, additive, misfit, replicated, take_off
 from .terms import (
     Binned,
@@ -109,7 +112,7 @@ def fit_effects(
     by_sobol = additive(rows, codes, margins, values, rows.sobol)
     by_random = additive(rows, codes, margins, values, rows.random)
     inside = take_off(rows, codes, by_sobol, rows.random)
-    take_off(rows, codes, by_random, rows.sobol)
+    inside_sobol = take_off(rows, codes, by_random, rows.sobol)
     random = replicated(rows, codes, by_sobol, rows.random, by_random.counts)
     missed = misfit(by_sobol, random, rows)
     # Variance of the random rows that is not main effects.
@@ -132,7 +135,24 @@ def fit_effects(
         "counts": by_sobol.counts + by_random.counts,
         "groups": np.concatenate(groups),
     }
-    return _effects(rows, bins, main, found, beyond, within, error)
+    effects = _effects(rows, bins, main, found, beyond, within, error)
+    sums = _sums(rows, (sobol_response, random_response), (inside_sobol, inside))
+    return replace(effects, link=fit_link(sums))
+
+
+def _sums(
+    rows: Rows, responses: tuple[Floats, Floats], inside: tuple[Floats, Floats]
+) -> Iterator[tuple[Floats, Floats]]:
+    """Sum of the effects on bins at each row, and what it leaves of the response, by output."""
+    for k, centre in enumerate(rows.centre):
+        own = [k] if k < len(rows.scale) else range(len(rows.scale))
+        parts = [
+            rows.scale[o] * (rows.residual[o] + np.concatenate([each[o] for each in inside]))
+            for o in own
+        ]
+        left = sum(parts) if k < len(rows.scale) else -sum(parts)
+        response = np.concatenate([each[..., k].ravel() for each in responses])
+        yield (response - centre) / rows.unit - left, left
 
 
 def _main(

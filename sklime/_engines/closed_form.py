@@ -52,7 +52,7 @@ def kernel_weights(effects: Effects, codes: Codes, kernel_width: float) -> Float
     .. [1] D. Garreau and U. von Luxburg, "Looking deeper into tabular LIME", 2020.
     .. [2] G. Owen, "Multilinear extensions of games", Management Science 18, 1972.
     """
-    kernel = _Kernel(effects, kernel_width)
+    kernel = Kernel(effects, kernel_width)
     main = np.insert(effects.main * effects.unit, effects.offsets[1:], 0, axis=1)
     weights = (main * kernel.gain[:, None]).take(kernel.starts + codes, axis=1)
     if not effects.terms:
@@ -98,17 +98,18 @@ def kernel_moments(effects: Effects, codes: Codes, kernel_width: float) -> tuple
     the variance ``r_j (1 - r_j) a_j(o_j)^2 + (1 - r_j) E[a_j^2]``. A pair's effect has
     ``(1 - r_j) (1 - r_k) (r_j r_k s(o_j, o_k) + r_j s(o_j) + r_k s(o_k) + s)`` with s its square
     and the means of that over one column or both; a triple likewise. Covariances between a pair
-    and a triple that holds it, which about average out over rows, are left out.
+    and a triple that holds it, which about average out over rows, are left out. Where the response
+    is a curve of the sum of its effects it has the slope that the curve has there on average.
     """
-    kernel = _Kernel(effects, kernel_width)
+    kernel = Kernel(effects, kernel_width)
     n, d = codes.shape
     main = np.split(effects.main.mean(axis=0), effects.offsets[1:-1])
     margins, groups = effects.by_column(effects.probabilities), effects.by_column(effects.groups)
     tables = [table.mean(axis=0) for table in effects.tables]
     mean = np.zeros((n, len(effects.intercept)))
     triples = effects.term_variances[[len(columns) == 3 for columns in effects.terms]].sum(axis=0)
-    rest = effects.variances[2:].sum(axis=0) - triples
-    variance = np.tile(np.maximum(rest, 0), (n, 1))
+    rest = np.maximum(effects.variances[2:].sum(axis=0) - triples, 0)
+    variance = np.tile(rest, (n, 1))
     for j in range(d):
         own = kernel.bins(codes, j)
         held_here = kernel.hold[own, None]
@@ -134,7 +135,24 @@ def kernel_moments(effects: Effects, codes: Codes, kernel_width: float) -> tuple
         mean += _product(holds) * table[*cells]
         group_margins = [merged_margin(margins[j], groups[j]) for j in columns]
         variance += _interaction_variance(np.square(table), group_margins, cells, holds)
+    if effects.link is not None:
+        for k in effects.link.curved:
+            total, spread = mean[:, k].copy(), variance[:, k] - rest[k]
+            mean[:, k] = effects.link.mean(k, total, spread)
+            variance[:, k] = np.square(effects.link.slope(k, total, spread)) * spread + rest[k]
     return effects.intercept + mean * effects.unit, variance * effects.unit**2
+
+
+def kernel_means(effects: Effects, codes: Codes, kernel_width: float) -> Floats:
+    """Mean sum of effects under each row's kernel, (n, K), in the unit of the effects."""
+    kernel = Kernel(effects, kernel_width)
+    main = np.insert(effects.main.mean(axis=0), effects.offsets[1:], 0, axis=0)
+    means = (main * kernel.hold[:, None]).take(kernel.starts + codes, axis=0).sum(axis=1)
+    for columns, table in zip(effects.terms, effects.tables, strict=True):
+        at = [kernel.bins(codes, j) for j in columns]
+        cells = tuple(kernel.groups[bins] for bins in at)
+        means += table.mean(axis=0)[cells] * _product(kernel.hold[bins] for bins in at)[:, None]
+    return means
 
 
 def _interaction_variance(
@@ -178,8 +196,8 @@ def own_values(effects: Effects, values: NDArray[Any], codes: Codes) -> NDArray[
     return np.insert(values, effects.offsets[1:], 0).take(starts + codes)
 
 
-def effects_sum(effects: Effects, codes: Codes) -> Floats:
-    """Main effects and interactions of rows at their own bins, by each replicate, (R, n, K)."""
+def answers(effects: Effects, codes: Codes) -> Floats:
+    """What the effects of rows at their own bins say of the response, (R, n, K)."""
     groups = own_values(effects, effects.groups, codes)
     total = np.zeros((len(effects.main), len(codes), len(effects.intercept)))
     for r, replicate in enumerate(effects.main):
@@ -188,15 +206,19 @@ def effects_sum(effects: Effects, codes: Codes) -> Floats:
     for columns, table in zip(effects.terms, effects.tables, strict=True):
         own: Any = [groups[:, j] for j in columns]
         total += table[:, *own]
+    if effects.link is not None:
+        for k in effects.link.curved:
+            total[..., k] = effects.link.mean(k, total[..., k], 0.0)
     return effects.intercept + effects.unit * total
 
 
-class _Kernel:
+class Kernel:
     """What a kernel does to each flat bin, with one more bin a column, all 0: unseen levels."""
 
     def __init__(self, effects: Effects, kernel_width: float) -> None:
         p, ends = effects.probabilities, effects.offsets[1:]
         # A bin that training does not have has an effect, but there is no kernel for it to hold.
+        self.own = np.insert(p, ends, 0)
         self.gain = np.insert((p < 1) * inverse(1 - p), ends, 0)  # 1 / (1 - p)
         self.hold = np.insert(hold(p, kernel_width), ends, 0)
         self.groups = np.insert(effects.groups, ends, 0)

@@ -10,9 +10,10 @@ from .._anova.effects import Effects
 from .._anova.fit import fit_effects
 from .._anova.linear import Values
 from .._neighborhood.kernel import stay
-from .closed_form import effects_sum, kernel_moments, kernel_weights, own_values
+from .closed_form import answers, kernel_moments, kernel_weights, own_values
 from .hidden import hidden_errors
 from .pool import N_REPLICATES, Pool, Questions, grow_pool, grow_twins
+from .saturation import saturated
 from .weights import Codes, Engine, Floats, Surrogates, fill_untold, linear_fits
 from .workers import chunks, working_memory
 
@@ -73,10 +74,12 @@ class PooledReader:
     def explain(self, kernel_width: float, codes: Codes, predictions: Floats) -> Surrogates:
         """LIME weights of rows, given by their bins."""
         weights = kernel_weights(self.effects, codes, kernel_width)
+        if self.effects.link is not None:
+            saturated(self.effects, self.effects.link, codes, kernel_width, weights)
         untold = ~own_values(self.effects, self.told, codes)
         if untold.any():
             own = own_values(self.effects, self.effects.probabilities, codes)
-            left = predictions - effects_sum(self.effects, codes)
+            left = predictions - answers(self.effects, codes)
             fill_untold(weights, untold, left, own, predictions)
         return Surrogates(weights)
 

@@ -5,6 +5,7 @@ spread is the noise of the neighbourhood, and products of two of them are free o
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from itertools import combinations
 from typing import Any, NamedTuple, Self
 
 import numpy as np
@@ -24,7 +25,6 @@ from .aggregations import (
     row_weights_of,
 )
 
-BIAS_CORRECTED = ("mean_abs", "rms")
 HIDDEN_DOF = 3  # of the error by interactions that were not found
 N_GROUPS = 20  # of rows left out one at a time, where an aggregation is no mean over rows
 
@@ -34,6 +34,13 @@ _BLOCK = 2**16
 
 # A smaller difference of squares, relative to their size, is rounding.
 _ROUNDING = 1e-12
+
+# What noise is taken out of: the terms of a mean over rows, and the power of it that is a square.
+CORRECTED: dict[str, tuple[np.ufunc, int]] = {
+    "mean_abs": (np.abs, 2),
+    "rms": (np.square, 1),
+}
+Subset = tuple[int, ...]  # replicates left out
 
 # Of functions of a mean over n rows: the terms of the mean, and the derivative by it.
 _MEANS: dict[str | None, tuple[Callable[[Array], Array], Callable[[Array, float], Any]]] = {
@@ -135,62 +142,26 @@ class Values:
 Replicates = Array | Values
 
 
-class Sums(NamedTuple):
-    """Sums over rows of the mean replicate, with the axes (subsets, n_features, ...).
+def free_of_noise(
+    replicates: Replicates, name: str = "mean_abs", sample_weight: ArrayLike | None = None
+) -> Array:
+    r"""Mean sizes over the rows without what noise adds, (1 + n_replicates, n_features, ...).
 
-    The first subset is all replicates, the others are all but one.
+    From all replicates, and from all but each. `name` is "mean_abs" or "rms". Where all is noise
+    they are near 0 on average, and of either sign.
+
+    Notes
+    -----
+    Noise adds ``a / R`` for R replicates to the square of a root mean square, and to that of a mean
+    size of normal contributions; it adds nothing to a mean size where contributions keep their
+    signs. Quenouille's jackknife takes such an addition off whatever a is,
+    ``R s_R - (R - 1) mean s_{R-1}`` of squares with all and without one of the replicates (M. H.
+    Quenouille, "Notes on bias in estimation", 1956). A single replicate tells no noise.
     """
-
-    n_rows: float
-    sizes: Array
-    squares: Array
-    products: Array  # of different replicates, on average: the squares without noise
-
-    @property
-    def signal_share(self) -> Array:
-        """Part of each column's `rms` that is no noise, negative where chance has it so.
-
-        The root of products over squares; 1 with one replicate, of which no noise is known.
-        """
-        share = divide(self.products, self.squares)
-        share = np.where(np.abs(share) > _ROUNDING, share, 0.0)
-        return np.sign(share) * np.sqrt(np.abs(share))
-
-    @property
-    def mean_abs(self) -> Array:
-        """Mean size without the noise: near 0 on average where all is noise, and of either sign."""
-        return self.signal_share * self.sizes / self.n_rows
-
-    @property
-    def rms(self) -> Array:
-        """Root of the mean product of two replicates, with its sign."""
-        return self.signal_share * np.sqrt(self.squares / self.n_rows)
-
-
-def sums_of_rows(
-    replicates: Replicates, sample_weight: ArrayLike | None = None, jackknife: bool = True
-) -> Sums:
-    """Sums from all replicates, and with `jackknife` from all but each one too."""
-    n_replicates = len(replicates)
-    n_subsets = 1 + n_replicates * (jackknife and n_replicates > 1)
-    row_weights = row_weights_of(replicates.shape[1], sample_weight)
-    sizes, squares = np.zeros((2, n_subsets, *replicates.shape[2:]))
-    own_squares = np.zeros((n_replicates, *replicates.shape[2:]))
-    for rows in _row_blocks(replicates):
-        block, weights = replicates[:, rows], row_weights[rows]
-        everything = block.sum(axis=0)
-        for s in range(n_subsets):
-            together = everything - block[s - 1] if s else everything
-            sizes[s] += row_sum(np.abs(together), weights)
-            squares[s] += row_sum(np.square(together), weights)
-        for own_square, replicate in zip(own_squares, block, strict=True):
-            own_square += row_sum(np.square(replicate), weights)
-    without = np.concatenate([np.zeros_like(own_squares[:1]), own_squares])[:n_subsets]
-    n = np.full((n_subsets, *[1] * (replicates.ndim - 2)), n_replicates)
-    n[1:] -= 1
-    products = (squares - own_squares.sum(axis=0) + without) / np.maximum(n * (n - 1), 1)
-    products = np.where(n > 1, products, squares)
-    return Sums(row_weights.sum(), sizes / n, squares / n**2, products)
+    n = len(replicates)
+    squares = _squares(replicates, name, sample_weight, 2)
+    subsets = [(), *((r,) for r in range(n) if n > 1)]
+    return np.array([_root(_extrapolated(squares, out, n)) for out in subsets])
 
 
 def cross_abs(
@@ -198,15 +169,52 @@ def cross_abs(
 ) -> Array:
     """Sizes of the weights (n_explained, n_features) whose mean over rows is without noise.
 
-    That mean is `Sums.mean_abs`, of all outputs by their `shares` if there is an axis of outputs.
+    That mean is `free_of_noise`, of all outputs by their `shares` if there is an axis of outputs.
     """
-    signal_share = sums_of_rows(replicates, sample_weight, jackknife=False).signal_share[0]
-    factor = signal_share * np.asarray(shares)
+    squares = _squares(replicates, "mean_abs", sample_weight, 1)
+    free = _root(_extrapolated(squares, (), len(replicates)))
+    factor = divide(free, _root(squares[()])) * np.asarray(shares)
     sizes = np.empty(replicates.shape[1:3])
     for rows in _row_blocks(replicates):
         block = factor * np.abs(replicates[:, rows].mean(axis=0))
         sizes[rows] = sum(np.moveaxis(np.atleast_3d(block), -1, 0))
     return sizes
+
+
+def _squares(
+    replicates: Replicates, name: str, sample_weight: ArrayLike | None, most: int
+) -> dict[Subset, Array]:
+    """Squares of mean sizes, from all replicates and without up to that many of them."""
+    n, (term, power) = len(replicates), CORRECTED[name]
+    row_weights = row_weights_of(replicates.shape[1], sample_weight)
+    subsets = [out for k in range(min(n, most + 1)) for out in combinations(range(n), k)]
+    sums = np.zeros((len(subsets), *replicates.shape[2:]))
+    for rows in _row_blocks(replicates):
+        block = replicates[:, rows]
+        everything = block.sum(axis=0)
+        for total, out in zip(sums, subsets, strict=True):
+            together = everything.copy()
+            for r in out:
+                together -= block[r]
+            total += row_sum(term(together, out=together), row_weights[rows])
+    of = np.array([n - len(out) for out in subsets]).reshape(-1, *[1] * (sums.ndim - 1))
+    means = sums / row_weights.sum() / of ** (2 / power)
+    return dict(zip(subsets, means**power, strict=True))
+
+
+def _extrapolated(squares: dict[Subset, Array], out: Subset, n: int) -> Array:
+    """Squares without some of n replicates, as unlimited replicates would have them."""
+    m = n - len(out)
+    if m == 1:
+        return squares[out]
+    without = sum(squares[tuple(sorted({*out, r}))] for r in range(n) if r not in out) / m
+    free = m * squares[out] - (m - 1) * without
+    return np.where(np.abs(free) > _ROUNDING * squares[out], free, 0.0)
+
+
+def _root(squares: Array) -> Array:
+    """Roots that keep the signs of the squares."""
+    return np.sign(squares) * np.sqrt(np.abs(squares))
 
 
 def noise_floor(
@@ -254,14 +262,14 @@ def estimate_importances(
     """
     name = aggregation if isinstance(aggregation, str) else None
     function = resolve(aggregation, row_classes=row_classes, num_features=num_features)
-    corrected = bias_correction and len(replicates) > 1 and name in BIAS_CORRECTED
+    corrected = bias_correction and len(replicates) > 1 and name in CORRECTED
     n_outputs = replicates.shape[-1]
     shares = np.full(n_outputs, 1 / n_outputs) if shares is None else np.asarray(shares, float)
     row_weights = row_weights_of(replicates.shape[1], sample_weight)
     if len(list(_row_blocks(replicates))) == 1:  # values so few are made only once
         replicates = np.asarray(replicates)
     if corrected:
-        by_output = getattr(sums_of_rows(replicates, sample_weight), str(name))
+        by_output = free_of_noise(replicates, str(name), sample_weight)
     else:
         by_output = _without_each(function, replicates, sample_weight)
     values, *left_out = by_output @ shares

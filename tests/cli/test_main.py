@@ -128,7 +128,7 @@ def test_built_in_data_gives_the_wrappers_numbers(tmp_path, capsys):
         assert [float(line[key]) for line in ranking] == attribute[order].tolist()
     lines = capsys.readouterr().out.splitlines()
     first = ranking[0]
-    numbers = [f"{float(first[key]):.4f}" for key in ("importance", "low", "high")]
+    numbers = [f"{float(first[key]):.5f}" for key in ("importance", "low", "high")]
     assert lines[6].split()[:-1] == [
         "1",
         *first["column"].split(),

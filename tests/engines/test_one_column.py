@@ -145,6 +145,23 @@ def test_an_additive_model_has_the_contributions_of_its_formula():
     assert found.importances_mean[2] == 0 == found.importances_sem[2]
 
 
+def test_few_redraws_know_the_size_of_steps_and_of_skewed_columns():
+    X = np.random.default_rng(0).normal(size=(1000, 3))
+
+    def parts(X):
+        return np.column_stack([X[:, 0] > 0, np.exp(X[:, 1]), X[:, 2]])
+
+    exact = np.abs(parts(X) - parts(X).mean(axis=0)).mean(axis=0)
+    found = [
+        lime_importance(lambda X: parts(X).sum(axis=1), X, kernel_width=0, random_state=seed)
+        for seed in range(10)
+    ]
+    sizes = np.array([each.importances_mean for each in found])
+    np.testing.assert_allclose(sizes.mean(axis=0), exact, rtol=0.03)
+    covered = [(low <= exact) & (exact <= high) for low, high in (f.confint().T for f in found)]
+    assert np.mean(covered) >= 0.8
+
+
 def test_a_product_of_three_columns_and_a_wave_inside_bins_are_seen():
     X = np.random.default_rng(0).uniform(-1, 1, (300, 4))
 

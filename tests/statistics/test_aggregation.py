@@ -7,12 +7,12 @@ import pytest
 
 from sklime._statistics.aggregations import AGGREGATIONS, direction, resolve, submodular_pick
 from sklime._statistics.estimates import (
-    BIAS_CORRECTED,
+    CORRECTED,
     Estimate,
     cross_abs,
     estimate_importances,
+    free_of_noise,
     noise_floor,
-    sums_of_rows,
 )
 
 # Three rows, three columns; the last row has no weight at all.
@@ -187,7 +187,7 @@ def test_mirrored_classes_give_the_importance_and_error_of_one(replicates):
 
 
 def test_bias_correction_without_replicates_changes_nothing(replicates):
-    for name in BIAS_CORRECTED:
+    for name in CORRECTED:
         corrected = estimate_importances(replicates[:1], name)
         plain = estimate_importances(replicates[:1], name, bias_correction=False)
         np.testing.assert_array_equal(corrected.values, plain.values)
@@ -195,17 +195,15 @@ def test_bias_correction_without_replicates_changes_nothing(replicates):
 
 def test_bias_correction_leaves_equal_replicates_alone():
     replicates = np.repeat(WEIGHTS[np.newaxis], 4, axis=0)
-    sums = sums_of_rows(replicates)
-    np.testing.assert_allclose(sums.signal_share, 1)
-    for name in BIAS_CORRECTED:
-        np.testing.assert_allclose(getattr(sums, name)[0], BY_HAND[name])
+    for name in CORRECTED:
+        np.testing.assert_allclose(free_of_noise(replicates, name)[0], BY_HAND[name])
 
 
 def test_bias_corrected_square_is_the_mean_product_of_different_replicates(replicates):
     output = replicates[..., 0]
     products = [output[r] * output[s] for r in range(4) for s in range(4) if r != s]
     expected = np.mean(products, axis=(0, 1))
-    result = sums_of_rows(output).rms[0]
+    result = free_of_noise(output, "rms")[0]
     np.testing.assert_allclose(np.sign(result) * result**2, expected)
 
 
@@ -214,7 +212,7 @@ def test_corrected_sizes_average_to_the_importance(replicates):
     output = replicates[..., 0]
     np.testing.assert_allclose(
         np.average(cross_abs(output, counts), axis=0, weights=counts),
-        sums_of_rows(output, counts).mean_abs[0],
+        free_of_noise(output, "mean_abs", counts)[0],
     )
 
 
@@ -225,13 +223,29 @@ def _noise(n_levels, rng, n_draws=2000, n_rows=200, n_replicates=4):
 
 
 @pytest.mark.parametrize("n_levels", [2, 4, 10, 50, 200])
-@pytest.mark.parametrize("name", BIAS_CORRECTED)
+@pytest.mark.parametrize("name", CORRECTED)
 def test_bias_correction_removes_the_importance_of_noise(n_levels, name):
     noise = _noise(n_levels, np.random.default_rng(n_levels))
-    corrected = np.array([getattr(sums_of_rows(draw), name)[0, 0] for draw in noise])
+    corrected = np.array([free_of_noise(draw, name)[0, 0] for draw in noise])
     plain = np.array([AGGREGATIONS[name](draw.mean(axis=0))[0] for draw in noise])
     assert abs(corrected.mean()) < 0.1 * plain.mean()
     assert np.mean(corrected**2) < np.mean(plain**2)
+
+
+@pytest.mark.parametrize(
+    "contributions",
+    [
+        np.random.default_rng(1).normal(size=300),
+        np.repeat([0.5, -0.5], 150),  # those of a step
+        np.where(np.arange(300) < 15, 3.0, -3 / 19),  # of a rare level
+    ],
+    ids=["normal", "step", "rare level"],
+)
+def test_bias_correction_is_right_whatever_the_law_of_the_contributions(contributions):
+    rng = np.random.default_rng(0)
+    noise = 0.5 * rng.normal(size=(300, 4, 300, 1))
+    corrected = [free_of_noise(contributions[:, None] + each)[0, 0] for each in noise]
+    assert np.mean(corrected) == pytest.approx(np.abs(contributions).mean(), rel=0.05)
 
 
 @pytest.mark.parametrize("n_levels", [4, 50])
@@ -286,7 +300,7 @@ def test_standard_error_by_groups_of_rows_is_about_the_spread(name):
     assert 0.75 < np.mean(errors) / np.std(values) < 1.4
 
 
-@pytest.mark.parametrize("name", BIAS_CORRECTED)
+@pytest.mark.parametrize("name", CORRECTED)
 @pytest.mark.parametrize("n_rows", [40, 300])
 def test_intervals_cover_the_weights_of_the_whole_table(name, n_rows):
     hits = []
