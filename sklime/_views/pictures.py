@@ -94,7 +94,7 @@ def box(ax: Any, spread: Floats, columns: Places, lines: Lines, title: str, what
 def compare(ax: Any, tables: Mapping[str, Floats], names: Names, top: int | None) -> Any:
     """Ranks of the columns by several importances (n_features,), joined by lines."""
     sizes = np.abs(list(tables.values()))
-    sizes /= np.maximum(sizes.max(axis=1, keepdims=True), np.finfo(float).tiny)
+    sizes = sizes / np.maximum(sizes.max(axis=1, keepdims=True), np.finfo(float).tiny)
     columns, rest = largest(sizes.max(axis=0), top)
     ranks = np.array([plots.descending(each).argsort() for each in sizes])
     places = ranks[:, columns].argsort(axis=1).argsort(axis=1)
