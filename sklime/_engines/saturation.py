@@ -1,12 +1,17 @@
 """LIME weights of a response that saturates, from those of the sum of its effects."""
 
+from functools import partial
+
 import numpy as np
+from sklearn.utils import gen_batches
 
 from .._anova.effects import Effects
 from .._anova.link import Link
-from .._anova.terms import Codes, Floats
+from .._anova.terms import Codes, Floats, Ints
 from .._statistics.aggregations import divide
 from .closed_form import Kernel, kernel_means
+
+_BLOCK_CELLS = 2**17
 
 
 def saturated(effects: Effects, link: Link, codes: Codes, width: float, weights: Floats) -> None:
@@ -32,60 +37,63 @@ def saturated(effects: Effects, link: Link, codes: Codes, width: float, weights:
 
     The noise of the replicates is multiplied by the slope of h.
     """
-    kernel = Kernel(effects, width)
-    at = kernel.starts + codes
-    chance, hold = kernel.own.take(at), kernel.hold.take(at)
-    stay, means = chance + (1 - chance) * hold, kernel_means(effects, codes, width)
+    kernel, means = Kernel(effects, width), kernel_means(effects, codes, width)
     mirrored = [own.start + 1 for own in link.closing if own.stop - own.start == 2]
-    for k in np.setdiff1d(link.curved, mirrored):
-        law = _Law(kernel, effects, k)
-        beta, mean = weights[..., k].mean(axis=0) / effects.unit, means[:, [k]]
-        spread = (1 - hold) * (hold * np.square((1 - chance) * beta) + law.drawn)
-        every = spread.sum(axis=1, keepdims=True)
-        beside = np.maximum(every - spread, 0)
-        linked = link.mean(k, mean + (1 - stay) * beta, beside)
-        linked -= link.mean(k, mean - stay * beta, beside + law.others.take(at))
-        linked -= law.invented(link, k).take(at)
-        slope = link.slope(k, mean, every)
-        for replicate in weights[..., k]:
-            replicate -= beta * effects.unit
-            replicate *= slope
-            replicate += linked * effects.unit
-    for own in link.closing:
-        if own.start + 1 in mirrored:
-            weights[..., own.start + 1] = -weights[..., own.start]
-        else:  # what the curves of the outputs lack of a sum of 0, by their sizes
-            part = weights[..., own]
-            sizes, sums = np.abs(part), part.sum(axis=-1, keepdims=True)
-            part -= divide(sizes, sizes.sum(axis=-1, keepdims=True)) * sums
+    laws = {k: _Law(kernel, effects, link, k) for k in np.setdiff1d(link.curved, mirrored)}
+    # So few rows that all stays in the processor's cache, and output by output.
+    for rows in gen_batches(len(codes), max(1, _BLOCK_CELLS // weights[:, 0].size)):
+        at = kernel.starts + codes[rows]
+        block = np.ascontiguousarray(np.moveaxis(weights[:, rows], -1, 0))
+        for k, law in laws.items():
+            law.apply(block[k], at, means[rows, k, None])
+        for own in link.closing:
+            if own.start + 1 in mirrored:
+                block[own.start + 1] = -block[own.start]
+            else:  # what the curves of the outputs lack of a sum of 0, by their sizes
+                sizes = np.abs(block[own])
+                block[own] -= sizes * divide(block[own].sum(axis=0), sizes.sum(axis=0))
+        weights[:, rows] = np.moveaxis(block, 0, -1)
 
 
 class _Law:
-    """Main effects of one output, by flat bin, and their variances.
+    """The sum of effects of one output under a kernel, by flat bin.
 
-    Attributes
-    ----------
-    main : ndarray of shape (B + d,)
-    drawn : ndarray of shape (d,)
-        Variance of each column.
-    others : ndarray of shape (B + d,)
-        Variance over the column's other bins.
+    With z_j = 1, `above` times beta on top of its mean, else `above - 1` times; of variance
+    ``held * beta^2 + drawn`` by each other column, and `others` by column j itself.
     """
 
-    def __init__(self, kernel: Kernel, effects: Effects, k: int) -> None:
-        self.kernel = kernel
-        self.main = np.insert(effects.main[..., k].mean(axis=0), effects.offsets[1:], 0)
-        squares = kernel.own * np.square(self.main)
-        self.drawn = np.add.reduceat(squares, kernel.starts)
-        self._sizes = np.diff([*kernel.starts, len(squares)])
-        mean = kernel.own * self.main * kernel.gain
-        others = (np.repeat(self.drawn, self._sizes) - squares) * kernel.gain - np.square(mean)
+    def __init__(self, kernel: Kernel, effects: Effects, link: Link, k: int) -> None:
+        self.link, self.k, self.unit = link, k, effects.unit
+        own, hold = kernel.own, kernel.hold
+        main = np.insert(effects.main[..., k].mean(axis=0), effects.offsets[1:], 0)
+        squares = own * np.square(main)
+        sizes = np.diff([*kernel.starts, len(main)])
+        variance = np.repeat(np.add.reduceat(squares, kernel.starts), sizes)
+        self.above = (1 - own) * (1 - hold)
+        self.held = (1 - hold) * hold * np.square(1 - own)
+        self.drawn = (1 - hold) * variance
+        others = (variance - squares) * kernel.gain - np.square(own * main * kernel.gain)
         self.others = np.maximum(others, 0)
+        # Weights that the curve seems to have without any kernel, less those of the sum.
+        beta, total = main * kernel.gain, variance[kernel.starts].sum()
+        beside = np.maximum(total - variance, 0)
+        self.invented = self._difference(0.0, (1 - own) * beta, beta, beside, self.others) - beta
 
-    def invented(self, link: Link, k: int) -> Floats:
-        """Weights that the curve seems to have without any kernel, for each flat bin."""
-        own, beta = self.kernel.own, self.main * self.kernel.gain
-        beside = np.repeat(np.maximum(self.drawn.sum() - self.drawn, 0), self._sizes)
-        inside, outside = (1 - own) * beta, -own * beta
-        curve = link.mean(k, inside, beside) - link.mean(k, outside, beside + self.others)
-        return np.asarray(curve - beta)
+    def _difference(
+        self, mean: Floats | float, above: Floats, beta: Floats, beside: Floats, others: Floats
+    ) -> Floats:
+        """Mean response with z_j = 1 less that with z_j = 0."""
+        high, low = mean + above, mean + above - beta
+        response = partial(self.link.mean, self.k)
+        return np.asarray(response(high, beside) - response(low, beside + others))
+
+    def apply(self, weights: Floats, at: Ints, mean: Floats) -> None:
+        """Turn weights (R, rows, d) of rows with these flat bins, in place."""
+        beta = weights.mean(axis=0) / self.unit
+        spread = self.held[at] * np.square(beta) + self.drawn[at]
+        total = spread.sum(axis=1, keepdims=True)
+        beside = np.maximum(total - spread, 0)
+        linked = self._difference(mean, self.above[at] * beta, beta, beside, self.others[at])
+        slope = self.link.slope(self.k, mean, total)
+        weights *= slope
+        weights += (linked - self.invented[at] - slope * beta) * self.unit
