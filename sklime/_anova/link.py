@@ -92,11 +92,16 @@ def _curve(sums: Floats, residual: Floats) -> tuple[float, float, float, float]:
     if residual.var() <= least or not np.ptp(sums) > 0:
         return 0.0, 0.0, 0.0, 1.0
     # Sums that differ by rounding are in one group.
-    ends = np.quantile(sums, np.arange(1, GROUPS) / GROUPS) + ROUNDING * np.ptp(sums)
-    group = np.searchsorted(ends, sums)
-    counts = np.bincount(group, minlength=GROUPS)
+    order = np.argsort(sums)
+    sums, residual = sums[order], residual[order]
+    last = sums[len(sums) * np.arange(1, GROUPS) // GROUPS] + ROUNDING * np.ptp(sums)
+    counts = np.diff(np.searchsorted(sums, last, side="right"), prepend=0, append=len(sums))
+    group = np.repeat(np.arange(GROUPS), counts)
     at, left = (np.bincount(group, each, GROUPS) * inverse(counts) for each in (sums, residual))
     share = counts / len(sums)
+    least = max(least, SIGNIFICANT * residual.var() / len(sums))
+    if share @ np.square(left) <= least:  # no curve takes off more
+        return 0.0, 0.0, 0.0, 1.0
     spread = np.sqrt(share @ np.square(at - share @ at))
     centres, widths = share @ at + spread * CENTRES, spread * WIDTHS
     curve = ndtr((at - centres[:, None, None]) / widths[:, None])
@@ -107,7 +112,7 @@ def _curve(sums: Floats, residual: Floats) -> tuple[float, float, float, float]:
     errors = share @ np.square(at + left - answer) - rise * products
     best = np.unravel_index(errors.argmin(), errors.shape)
     fall = share @ np.square(left) - errors[best]
-    if fall <= max(least, SIGNIFICANT * residual.var() / len(sums)):
+    if fall <= least:
         return 0.0, 0.0, 0.0, 1.0
     low = answer - rise[best] * (curve[best] @ share)
     return float(low), float(rise[best]), float(centres[best[0]]), float(widths[best[1]])
