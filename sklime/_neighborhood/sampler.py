@@ -19,9 +19,10 @@ from .conditional import Conditional
 from .kernel import stay
 
 # In a neighbourhood of its own a row stays this often in a bin that would hardly be seen otherwise,
-# in fewer than that many of the neighbours.
+# in fewer than that many of the neighbours; and that many leave it, half of them at the most.
 LEAST_STAY = 1 / 16
 LEAST_SEEN = 8
+LEAST_LEFT = 32
 
 
 @dataclass(frozen=True)
@@ -183,12 +184,14 @@ class Neighborhood:
     ) -> Floats:
         """Chance that a row's neighbour stays in the row's own bin.
 
-        That of the kernel, or `LEAST_STAY` if that leaves too few of `n_points` neighbours in a
-        bin that can be drawn.
+        That of the kernel, but for bins that can be drawn and would have too few of `n_points`
+        neighbours, or nearly all.
         """
         drawn = np.append(self.bins.frequencies, 0.0)[self.bins.flat(codes, columns)]
         chance = stay(own, kernel_width)
         chance = np.where(chance * n_points < LEAST_SEEN, LEAST_STAY, chance)
+        most = max(0.5, 1 - LEAST_LEFT / n_points)
+        chance = np.where(own < 1, np.minimum(chance, most), chance)
         return np.where(drawn > 0, chance, 0.0)
 
     def _places(

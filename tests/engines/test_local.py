@@ -137,3 +137,16 @@ def test_an_effect_of_a_column_of_unique_levels_is_told_by_the_few_neighbours_th
     truth = effect[explanations.sample_indices] - effect.mean()
     # The neighbours outside say how high the mean is, to about one over the root of their number.
     assert_allclose(explanations.contributions[:, 0, 0], truth, atol=4 / np.sqrt(1024))
+
+
+@pytest.mark.parametrize("kernel_width", [0.1, 0.3, 0.4])
+def test_bins_that_a_narrow_kernel_hardly_leaves_are_explained(kernel_width):
+    rng = np.random.default_rng(0)
+    X = np.column_stack([rng.random(300) < share for share in (0.5, 0.8, 0.95, 0.98)]).astype(float)
+    effects = np.array([1.0, 2.0, 3.0, 4.0])
+    found = lime_importance(
+        lambda X: X @ effects, X, engine="local", kernel_width=kernel_width, random_state=0
+    )
+    rows = X[found.explanations.sample_indices]
+    exact = (effects * np.abs(rows - X.mean(axis=0))).mean(axis=0)
+    np.testing.assert_allclose(found.importances_mean, exact, rtol=0.1)
