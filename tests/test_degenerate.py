@@ -248,6 +248,25 @@ def test_five_hundred_useless_levels_are_no_more_than_noise():
     assert result.importances_mean[0] < 0.3 * floor[0]
 
 
+@pytest.mark.parametrize("n_rows", [300, 1300])
+def test_an_id_that_the_model_ignores_is_in_no_pair(n_rows):
+    """Levels of few rows each are not put together by the noise that pairs are looked for in."""
+    pairs, sizes = [], []
+    for seed in range(8):
+        rng = np.random.default_rng(seed)
+        X = pd.DataFrame(rng.normal(size=(n_rows, 3)), columns=list("abc"))
+        X["id"] = [f"u{i}" for i in range(n_rows)]
+
+        def model(X):
+            return X["a"].to_numpy() + 0.5 * X["b"].to_numpy() + 0.5 * (X["c"].to_numpy() > 0)
+
+        found = lime_importance(model, X, random_state=seed)
+        pairs += [pair for pair in found.explanations.interactions.top(9) if "id" in pair[:2]]
+        sizes.append(found.importances_mean[3])
+    assert len(pairs) <= 1
+    assert np.mean(sizes) < 0.01  # of 0.8 for the first column
+
+
 def test_a_level_seen_once_has_its_weight():
     X = levels(4, 101)
     X.loc[100, "level"] = "level 009"

@@ -118,7 +118,7 @@ def fit_effects(
     # Variance of the random rows that is not main effects.
     beyond = rows.full((rows.residual[:, rows.random] + inside).T).var(axis=0) - missed
 
-    tables = np.split(by_sobol.tables + by_random.tables, offsets[1:-1])
+    tables = np.split(by_sobol.tables, offsets[1:-1])  # pairs are looked for in the other half
     groups = [groups_of_bins(*column) for column in zip(designs, tables, strict=True)]
     found = Interactions(rows, codes.grouped(groups), Law(law, designs, groups))
     left = rows.full(rows.residual.T).var(axis=0).sum()
