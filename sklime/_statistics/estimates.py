@@ -35,11 +35,7 @@ _BLOCK = 2**16
 # A smaller difference of squares, relative to their size, is rounding.
 _ROUNDING = 1e-12
 
-# What noise is taken out of: the terms of a mean over rows, and the power of it that is a square.
-CORRECTED: dict[str, tuple[np.ufunc, int]] = {
-    "mean_abs": (np.abs, 2),
-    "rms": (np.square, 1),
-}
+CORRECTED = ("mean_abs", "rms")  # what noise is taken out of
 Subset = tuple[int, ...]  # replicates left out
 
 # Of functions of a mean over n rows: the terms of the mean, and the derivative by it.
@@ -156,12 +152,15 @@ def free_of_noise(
     size of normal contributions; it adds nothing to a mean size where contributions keep their
     signs. Quenouille's jackknife takes such an addition off whatever a is,
     ``R s_R - (R - 1) mean s_{R-1}`` of squares with all and without one of the replicates (M. H.
-    Quenouille, "Notes on bias in estimation", 1956). A single replicate tells no noise.
+    Quenouille, "Notes on bias in estimation", 1956). A single replicate tells no noise. Noise of
+    heavy tails adds more to a mean size, but to a mean square ``a / R`` whatever its law: so a mean
+    size has the sign of that, and is no larger than its root.
     """
     n = len(replicates)
-    squares = _squares(replicates, name, sample_weight, 2)
+    squares = _squares(replicates, sample_weight, 2)
     subsets = [(), *((r,) for r in range(n) if n > 1)]
-    return np.array([_root(_extrapolated(squares, out, n)) for out in subsets])
+    free = [_extrapolated(squares, out, n) for out in subsets]
+    return _root(np.array([each[1] if name == "rms" else _bounded(*each) for each in free]))
 
 
 def cross_abs(
@@ -171,9 +170,9 @@ def cross_abs(
 
     That mean is `free_of_noise`, of all outputs by their `shares` if there is an axis of outputs.
     """
-    squares = _squares(replicates, "mean_abs", sample_weight, 1)
-    free = _root(_extrapolated(squares, (), len(replicates)))
-    factor = divide(free, _root(squares[()])) * np.asarray(shares)
+    squares = _squares(replicates, sample_weight, 1)
+    free = _bounded(*_extrapolated(squares, (), len(replicates)))
+    factor = divide(_root(free), np.sqrt(squares[()][0])) * np.asarray(shares)
     sizes = np.empty(replicates.shape[1:3])
     for rows in _row_blocks(replicates):
         block = factor * np.abs(replicates[:, rows].mean(axis=0))
@@ -182,24 +181,24 @@ def cross_abs(
 
 
 def _squares(
-    replicates: Replicates, name: str, sample_weight: ArrayLike | None, most: int
+    replicates: Replicates, sample_weight: ArrayLike | None, most: int
 ) -> dict[Subset, Array]:
-    """Squares of mean sizes, from all replicates and without up to that many of them."""
-    n, (term, power) = len(replicates), CORRECTED[name]
-    row_weights = row_weights_of(replicates.shape[1], sample_weight)
+    """Squares of mean sizes, and mean squares, from all replicates and without up to that many."""
+    n, row_weights = len(replicates), row_weights_of(replicates.shape[1], sample_weight)
     subsets = [out for k in range(min(n, most + 1)) for out in combinations(range(n), k)]
-    sums = np.zeros((len(subsets), *replicates.shape[2:]))
+    sums = np.zeros((len(subsets), 2, *replicates.shape[2:]))
     for rows in _row_blocks(replicates):
         block = replicates[:, rows]
         everything = block.sum(axis=0)
-        for total, out in zip(sums, subsets, strict=True):
+        for (sizes, squares), out in zip(sums, subsets, strict=True):
             together = everything.copy()
             for r in out:
                 together -= block[r]
-            total += row_sum(term(together, out=together), row_weights[rows])
-    of = np.array([n - len(out) for out in subsets]).reshape(-1, *[1] * (sums.ndim - 1))
-    means = sums / row_weights.sum() / of ** (2 / power)
-    return dict(zip(subsets, means**power, strict=True))
+            sizes += row_sum(np.abs(together, out=together), row_weights[rows])
+            squares += row_sum(np.square(together, out=together), row_weights[rows])
+    sums /= row_weights.sum()
+    sums[:, 0] **= 2
+    return {out: both / (n - len(out)) ** 2 for out, both in zip(subsets, sums, strict=True)}
 
 
 def _extrapolated(squares: dict[Subset, Array], out: Subset, n: int) -> Array:
@@ -210,6 +209,11 @@ def _extrapolated(squares: dict[Subset, Array], out: Subset, n: int) -> Array:
     without = sum(squares[tuple(sorted({*out, r}))] for r in range(n) if r not in out) / m
     free = m * squares[out] - (m - 1) * without
     return np.where(np.abs(free) > _ROUNDING * squares[out], free, 0.0)
+
+
+def _bounded(size: Array, square: Array) -> Array:
+    """The square of a mean size, no larger than the mean square, whose sign it has."""
+    return np.copysign(np.minimum(np.abs(size), np.abs(square)), square)
 
 
 def _root(squares: Array) -> Array:

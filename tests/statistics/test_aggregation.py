@@ -216,16 +216,17 @@ def test_corrected_sizes_average_to_the_importance(replicates):
     )
 
 
-def _noise(n_levels, rng, n_draws=2000, n_rows=200, n_replicates=4):
+def _noise(n_levels, rng, n_draws=2000, n_rows=200, n_replicates=4, power=1):
     """Weights of a useless column: every row shows the noise of its own level."""
     rows = rng.integers(0, n_levels, size=n_rows)
-    return rng.normal(size=(n_draws, n_replicates, n_levels))[:, :, rows, np.newaxis]
+    return rng.normal(size=(n_draws, n_replicates, n_levels))[:, :, rows, np.newaxis] ** power
 
 
+@pytest.mark.parametrize("power", [1, 3])  # normal, and of heavy tails
 @pytest.mark.parametrize("n_levels", [2, 4, 10, 50, 200])
 @pytest.mark.parametrize("name", CORRECTED)
-def test_bias_correction_removes_the_importance_of_noise(n_levels, name):
-    noise = _noise(n_levels, np.random.default_rng(n_levels))
+def test_bias_correction_removes_the_importance_of_noise(n_levels, name, power):
+    noise = _noise(n_levels, np.random.default_rng(n_levels), power=power)
     corrected = np.array([free_of_noise(draw, name)[0, 0] for draw in noise])
     plain = np.array([AGGREGATIONS[name](draw.mean(axis=0))[0] for draw in noise])
     assert abs(corrected.mean()) < 0.1 * plain.mean()
