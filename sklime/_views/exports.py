@@ -57,19 +57,19 @@ def bin_labels(explained: Any, j: int) -> NDArray[Any] | None:
     return labels[np.minimum(explained.codes[:, j], len(labels) - 1)]
 
 
-def bin_edges(explained: Any, j: int, x: Floats) -> tuple[Floats, bool]:
-    """Return edges between a column's bins, midway between values of `x`, and if it is of dates."""
+def bin_edges(explained: Any, j: int, x: Floats) -> Floats:
+    """Return edges between a column's bins, midway between values of `x`; none of levels."""
     column = explained.bins.columns[j]
     if bin_labels(explained, j) is not None or not len(column.cuts):
-        return np.empty(0), False
+        return np.empty(0)
     values = np.unique([*x, *column.cuts])
     values = values[np.isfinite(values)]
     if not len(values):
-        return np.empty(0), False
+        return np.empty(0)
     cuts = column.cuts.clip(values[0], values[-1])  # infinity is drawn at the ends
     above = np.minimum(np.searchsorted(values, cuts, "right"), len(values) - 1)
     edges = cuts / 2 + values[above] / 2  # a value at a cut is in the bin below it
-    return np.concatenate([values[:1], edges, values[-1:]]), column.unit == "date"
+    return np.concatenate([values[:1], edges, values[-1:]])
 
 
 def row_names(explained: Any) -> NDArray[Any]:

@@ -16,6 +16,7 @@ _MEASURES = {
     "max_abs": "largest |{}|",
     "mean": "mean {}",
 }
+_TIMES = {"days": 86_400e9, "hours": 3_600e9, "minutes": 60e9, "seconds": 1e9}
 _RESPONSES = {
     "predict_proba": "probability",
     "decision_function": "decision function",
@@ -173,14 +174,16 @@ def effect(ax: Any, explained: Any, k: int, column: int | str, top: int | None) 
     found = explained.main_effect(j, explained.output_names[k])
     name, what = plots.short(explained.feature_names[j]), f"adds {_to(explained, k)}"
     title, x = f"Effect of {name}", exports.column_values(explained)[:, j]
-    edges, dates = exports.bin_edges(explained, j, x)
+    edges = exports.bin_edges(explained, j, x)
     if len(edges) < 3:
         shown = found.effects, found.intervals
         return ranking(ax, found.bins, *shown, top, title, what, signed=True)
+    kind = explained.bins.columns[j].unit
+    unit, of = _unit(kind, edges)
+    name += of
     if found.bins[-1] == "missing":
         name += f" (missing: {plots.texts(found.effects, signed=True)[-1]})"
     ax, color = plots.axes(ax, None, title, name, what), plots.text_color()
-    unit = 86_400e9 if dates else 1.0  # matplotlib counts days
     x, edges = x.clip(edges[0], edges[-1]) / unit, edges / unit
     counts, places = np.histogram(x[~np.isnan(x)], 30)
     below = {"transform": ax.get_xaxis_transform()}  # in the lowest fifth of the plot
@@ -193,12 +196,23 @@ def effect(ax: Any, explained: Any, k: int, column: int | str, top: int | None) 
     shades = _other_values(ax, explained, j)
     style = {"alpha": 0.75, "linewidths": 0, "rasterized": len(x) > plots.MANY}
     ax.scatter(x, explained.attributions[:, j, k], 14, shades, **style)
-    if dates:
+    if kind == "date":
         from matplotlib import rc_context
 
         with rc_context({"date.converter": "concise"}):
             ax.xaxis_date()
     return ax
+
+
+def _unit(kind: str, edges: Floats) -> tuple[float, str]:
+    """Nanoseconds of a unit of the axis of a column of times, and its name; 1 of other columns."""
+    if kind == "date":
+        return _TIMES["days"], ""  # as matplotlib counts
+    if kind != "duration":
+        return 1.0, ""
+    some = (name for name, size in _TIMES.items() if np.ptp(edges) >= 2 * size)
+    name = next(some, "seconds")
+    return _TIMES[name], f" ({name})"
 
 
 def _other_values(ax: Any, explained: Any, j: int) -> Any:

@@ -1,5 +1,6 @@
 """What the plots show: artists, labels, order, lengths and colours."""
 
+import datetime as dt
 import sys
 
 import matplotlib as mpl
@@ -563,6 +564,8 @@ def odd():
             "none": np.nan,
             "endless": np.where(rng.random(80) < 0.3, np.inf, rng.normal(size=80)),
             "ends": np.where(rng.random(80) < 0.5, np.inf, -np.inf),
+            "wait": pd.to_timedelta(np.arange(80.0), unit="h"),
+            "clock": [dt.time(hour % 24) for hour in range(80)],
         }
     )
 
@@ -593,6 +596,9 @@ def test_effects_of_odd_columns_have_axes_that_say_what_they_are(odd):
     finite = odd.data["endless"][np.isfinite(odd.data["endless"])]
     (dots,) = [c for c in shown["endless"].ax_.collections if len(c.get_offsets()) == 80]
     assert dots.get_offsets()[:, 0].max() == finite.max()
+    for name, unit, last in (("wait", "days", 79 / 24), ("clock", "hours", 23)):
+        assert shown[name].ax_.get_xlabel() == f"{name} ({unit})"
+        assert shown[name].ax_.patches[-1].get_data().edges[-1] == pytest.approx(last)
     assert set(y_labels(shown["ends"].ax_)) == {"x <= -inf", "x > -inf"}
 
 
