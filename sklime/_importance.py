@@ -222,7 +222,9 @@ def lime_importance(
 
     .. math:: \beta_j = E_w[f \mid z_j = 1] - E_w[f \mid z_j = 0],
 
-    in closed form, as the kernel w leaves the columns independent [2]_. An importance is
+    in closed form, as the kernel w leaves the columns independent [2]_. The engine "pooled" takes f
+    for the sum of its main effects and interactions or, where answers saturate as probabilities do,
+    for a curve of that sum. An importance is
     :math:`\frac{1}{n} \sum_i |\beta_{ij}|` by default, freed of the upward bias that the noise of
     :math:`\beta` gives it.
 
