@@ -120,6 +120,15 @@ def test_bins_pool_and_weights_of_each_row_are_those_of_repeated_rows(kind, engi
         assert_allclose(getattr(results[0], key), getattr(results[1], key), rtol=1e-10, atol=1e-10)
 
 
+def test_gains_by_weight_are_those_of_repeated_rows():
+    X = numbers()
+    tree = DecisionTreeRegressor(max_depth=4, random_state=0).fit(X, TARGET)
+    settings = {"scoring": "auto", "num_samples": 256, "random_state": 0}
+    by_weight = lime_importance(tree, X, TARGET, sample_weight=WEIGHT, **settings)
+    repeated = lime_importance(tree, X[TWICE], TARGET[TWICE], **settings)
+    assert_allclose(by_weight.gains, repeated.gains, atol=1e-12)
+
+
 @pytest.mark.parametrize("scale", [0.1, 7])
 def test_only_the_ratios_of_weights_count(scale):
     X = TABLES["array"]

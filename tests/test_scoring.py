@@ -279,3 +279,9 @@ def test_groups_and_displays_have_the_gains():
     frame = importances.to_frame()
     assert frame["pvalue"].iloc[0] == importances.pvalues[importances.gains.argmax()]
     assert (frame["told"] == ((frame["low"] > 0) | (frame["high"] < 0))).all()
+
+
+@pytest.mark.parametrize("y", [[1e140, 2.0, 3.0], [np.nan, 2.0, 3.0]])
+def test_targets_whose_squared_errors_are_no_numbers_are_refused(y):
+    with pytest.raises(ValueError, match=r"y must have numbers within 1e\+76"):
+        lime_importance(lambda X: X[:, 0], np.eye(3), y, scoring="auto")

@@ -180,7 +180,7 @@ class Explainer:
             classes = class_values(estimator, method, neighborhood.table.native)
         response, predictions = choose_response(estimator, method, data, classes)
         target = None if plan.target is None else plan.target[plan.rows]
-        self.response_ = self._read(response, plan.target)
+        self.response_ = self._read(response, plan)
         if isinstance(self.response_, Derived):
             predictions = self.response_.transform(predictions)
         self.bins_, self.feature_names_ = neighborhood.bins, feature_names(table)
@@ -233,10 +233,10 @@ class Explainer:
             population=float(len(rows)),
         )
 
-    def _read(self, response: Response, y: Any) -> Response:
+    def _read(self, response: Response, plan: Plan) -> Response:
         """The outputs that count: of some classes, or of a score."""
         if self.scoring is not None:
-            return score_response(response, self.scoring, y)
+            return score_response(response, self.scoring, plan.target, plan.weight)
         if isinstance(self.labels, str) and self.labels in ("all", "predicted"):
             return response
         return only(response, label_positions(response.output_names, self.labels))

@@ -16,6 +16,7 @@ Floats = NDArray[np.float64]
 # scikit-learn's names; larger is better in each.
 SCORINGS = ("neg_log_loss", "neg_brier_score", "accuracy", "neg_mean_squared_error")
 REGRESSION = "neg_mean_squared_error"
+_LARGEST = 1e76  # squares of squares of such numbers are numbers
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,7 @@ def only(response: Response, positions: Sequence[int]) -> Derived:
     )
 
 
-def score_response(response: Response, scoring: str, y: Any) -> Derived:
+def score_response(response: Response, scoring: str, y: Any, weight: Any = None) -> Derived:
     """The score of a row as a sum of outputs, by coefficients that its target tells.
 
     A classifier has an output for each class, the score of a row of that class. A squared error
@@ -71,7 +72,10 @@ def score_response(response: Response, scoring: str, y: Any) -> Derived:
             f"The 'scoring' parameter {REGRESSION!r} compares each output with a target of its "
             f"own. Got {response.n_outputs} outputs for {targets.shape[1]} targets instead."
         )
-    center, scale = targets.mean(axis=0), targets.std(axis=0)
+    if not (np.abs(targets) < _LARGEST).all():
+        raise ValueError(f"The target y must have numbers within {_LARGEST:g} for {REGRESSION!r}.")
+    center = np.average(targets, axis=0, weights=weight)
+    scale = np.sqrt(np.average(np.square(targets - center), axis=0, weights=weight))
     scale = np.where(scale > 0, scale, 1.0)
     names = [f"{power} of output {k}" for power in ("value", "square") for k in range(len(ones))]
     return derive(
