@@ -218,10 +218,9 @@ class Kernel:
     def __init__(self, effects: Effects, kernel_width: float) -> None:
         p, ends = effects.probabilities, effects.offsets[1:]
         # A bin that training does not have has an effect, but there is no kernel for it to hold.
-        self.own = np.insert(p, ends, 0)
-        self.gain = np.insert((p < 1) * inverse(1 - p), ends, 0)  # 1 / (1 - p)
-        self.hold = np.insert(hold(p, kernel_width), ends, 0)
-        self.groups = np.insert(effects.groups, ends, 0)
+        values = [p, (p < 1) * inverse(1 - p), hold(p, kernel_width), effects.groups]
+        self.own, self.gain, self.hold, groups = np.insert(values, ends, 0, axis=1)
+        self.groups = groups.astype(np.intp)
         self.starts = effects.offsets[:-1] + np.arange(len(ends))
 
     def bins(self, codes: Codes, j: int) -> Ints:
