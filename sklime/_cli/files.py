@@ -241,7 +241,9 @@ def _with_header(rows: Any, notes: list[str]) -> Any:
         numeric = pd.to_numeric(cells, errors="coerce").notna().mean() > 0.5
         n_alike += bool(re.fullmatch(r"-?[\d.,]+", name)) if numeric else name in set(cells) - {""}
     # Years and column numbers are names.
-    running = len(known) > 1 and (known.diff()[1:].eq(1) | known[1:].between(1900, 2100)).all()
+    steps = known.diff()[1:]
+    years = known[1:].between(1900, 2100) | (known[1:].between(1500, 2100) & steps.gt(0))
+    running = len(known) > 1 and (steps.eq(1) | years).all()
     if 2 * n_alike > len(names) and not running:
         notes.append("the first line holds values, not names: columns are numbered from 1")
         names, rest = [""] * len(names), rows

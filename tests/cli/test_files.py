@@ -140,6 +140,15 @@ def test_missing_header_is_noticed(text, tmp_path):
     assert data.notes == ["the first line holds values, not names: columns are numbered from 1"]
 
 
+@pytest.mark.parametrize("years", [(1850, 1860, 1900, 2003), (1998, 1999, 2000, 2001)])
+def test_years_are_names_of_columns(years, tmp_path):
+    table = pd.DataFrame(np.random.default_rng(0).random((12, 4)), columns=years)
+    table.to_csv(tmp_path / "table.csv", index=False)
+    data = read(tmp_path / "table.csv")
+    assert [*data.columns, data.target] == [str(year) for year in years]
+    np.testing.assert_allclose(data.y, table[years[-1]])
+
+
 @pytest.mark.parametrize(
     "text",
     [
