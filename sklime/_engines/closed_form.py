@@ -143,18 +143,6 @@ def kernel_moments(effects: Effects, codes: Codes, kernel_width: float) -> tuple
     return effects.intercept + mean * effects.unit, variance * effects.unit**2
 
 
-def kernel_means(effects: Effects, codes: Codes, kernel_width: float) -> Floats:
-    """Mean sum of effects under each row's kernel, (n, K), in the unit of the effects."""
-    kernel = Kernel(effects, kernel_width)
-    main = np.insert(effects.main.mean(axis=0), effects.offsets[1:], 0, axis=0)
-    means = (main * kernel.hold[:, None]).take(kernel.starts + codes, axis=0).sum(axis=1)
-    for columns, table in zip(effects.terms, effects.tables, strict=True):
-        at = [kernel.bins(codes, j) for j in columns]
-        cells = tuple(kernel.groups[bins] for bins in at)
-        means += table.mean(axis=0)[cells] * _product(kernel.hold[bins] for bins in at)[:, None]
-    return means
-
-
 def _interaction_variance(
     square: Floats, margins: Sequence[Floats], cells: Sequence[Ints], holds: Sequence[Floats]
 ) -> Floats:

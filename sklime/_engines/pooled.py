@@ -2,6 +2,8 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +15,7 @@ from .._neighborhood.kernel import stay
 from .closed_form import answers, kernel_moments, kernel_weights, own_values
 from .hidden import hidden_errors
 from .pool import N_REPLICATES, Pool, Questions, grow_pool, grow_twins
-from .saturation import saturated
+from .saturation import Saturation
 from .weights import Codes, Engine, Floats, Surrogates, fill_untold, linear_fits
 from .workers import chunks, working_memory
 
@@ -65,6 +67,14 @@ class PooledReader:
     effects: Effects
     told: NDArray[np.bool_]  # bins that the pool says something about
 
+    def __getstate__(self) -> dict[str, Any]:
+        return {"effects": self.effects, "told": self.told}
+
+    @cached_property
+    def _saturations(self) -> dict[float, Saturation]:
+        """By kernel width; kept, as they take longer than a row."""
+        return {}
+
     @property
     def row_bytes(self) -> float:
         # A row's weights come in replicates and twice more in their moments and sums.
@@ -75,7 +85,11 @@ class PooledReader:
         """LIME weights of rows, given by their bins."""
         weights = kernel_weights(self.effects, codes, kernel_width)
         if self.effects.link is not None:
-            saturated(self.effects, self.effects.link, codes, kernel_width, weights)
+            if kernel_width not in self._saturations:
+                self._saturations[kernel_width] = Saturation(
+                    self.effects, self.effects.link, kernel_width
+                )
+            self._saturations[kernel_width].apply(weights, codes)
         untold = ~own_values(self.effects, self.told, codes)
         if untold.any():
             own = own_values(self.effects, self.effects.probabilities, codes)

@@ -11,7 +11,6 @@ import numpy as np
 from joblib import cpu_count, effective_n_jobs
 from numpy.typing import NDArray
 from sklearn import config_context, get_config
-from sklearn.utils import gen_batches
 from sklearn.utils.parallel import Parallel, delayed
 from threadpoolctl import ThreadpoolController
 
@@ -28,7 +27,9 @@ def working_memory() -> float:
 
 def chunks(n_rows: int, row_bytes: float, most: float = np.inf) -> Iterator[slice]:
     """Slices of rows that take `row_bytes` each, so that they fit in memory (and in `most`)."""
-    return gen_batches(n_rows, max(1, int(min(working_memory(), most) / row_bytes)))
+    # scikit-learn's gen_batches checks its arguments for longer than a row takes.
+    step = max(1, int(min(working_memory(), most) / row_bytes))
+    return (slice(start, min(start + step, n_rows)) for start in range(0, n_rows, step))
 
 
 def explain_rows(

