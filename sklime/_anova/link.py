@@ -13,9 +13,10 @@ from .terms import Floats, Ints, inverse
 GROUPS = 32  # of rows with similar sums
 CENTRES = np.linspace(-5, 5, 41)  # of curves tried, in deviations of the sums
 WIDTHS = 2.0 ** np.linspace(-3, 3, 25)
-LEAST_FALL = 0.01  # of what is left, relative to the response's variance, for a curve
+LEAST_FALL = 0.01  # of what is left, relative to the response's variance; twice for all of a curve
 SIGNIFICANT = 12.0  # times the noise of a mean over all rows: four parameters are fitted
 ROUNDING = 1e-9  # relative to the range of a response
+_LINE = 0.0, 0.0, 0.0, 1.0, 0.0  # low, rise, centre, width, share
 FLAT = 1e-4  # variance of a curve that tells nothing
 
 
@@ -23,17 +24,18 @@ FLAT = 1e-4  # variance of a curve that tells nothing
 class Link:
     r"""The mean response where the effects of a row add up to s.
 
-    .. math:: h(s) = low + rise \, \Phi((s - centre) / width)
+    .. math:: h(s) = (1 - share) s + share (low + rise \, \Phi((s - centre) / width))
 
     A model whose answers are bounded, such as probabilities, answers far less than the sum says
     where many columns point the same way, as they do in rows of a table but seldom in a pool. Of a
-    normal sum the mean of h has the same form, with the variance on top of the squared width.
+    normal sum the mean of h has the same form, with the variance on top of the squared width. The
+    share grows from 0, so that no importance jumps where a curve is hardly told from a line.
 
     Attributes
     ----------
-    low, rise, centre, width : ndarrays of shape (K,)
-        Of each output; a rise of 0 stands for a response that is the sum. Sums and responses are
-        deviations from the mean response, in the unit of the effects.
+    low, rise, centre, width, share : ndarrays of shape (K,)
+        Of each output; with a share of 0 the response is the sum. Sums and responses are deviations
+        from the mean response, in the unit of the effects.
     closing : list of slice
         Outputs that sum to the same for every row: the classes of a target.
     """
@@ -42,23 +44,26 @@ class Link:
     rise: Floats
     centre: Floats
     width: Floats
+    share: Floats
     closing: list[slice]
 
     @property
     def curved(self) -> Ints:
         """Outputs that are not the sum itself."""
-        return np.flatnonzero(self.rise)
+        return np.flatnonzero(self.share)
 
     def mean(self, k: int, mean: Floats, variance: Floats | float) -> Floats:
         """E h(s) of output k for a normal sum s."""
         z = (mean - self.centre[k]) / np.sqrt(self.width[k] ** 2 + variance)
-        return np.asarray(self.low[k] + self.rise[k] * ndtr(z))
+        curve = self.low[k] + self.rise[k] * ndtr(z)
+        return np.asarray((1 - self.share[k]) * mean + self.share[k] * curve)
 
     def slope(self, k: int, mean: Floats, variance: Floats | float) -> Floats:
         """Derivative of that by the mean."""
         width = np.sqrt(self.width[k] ** 2 + variance)
         z = (mean - self.centre[k]) / width
-        return np.asarray(self.rise[k] * np.exp(-z * z / 2) / (np.sqrt(2 * np.pi) * width))
+        curve = self.rise[k] * np.exp(-z * z / 2) / (np.sqrt(2 * np.pi) * width)
+        return np.asarray(1 - self.share[k] + self.share[k] * curve)
 
 
 def fit_link(outputs: Iterable[tuple[Floats, Floats]]) -> Link | None:
@@ -66,7 +71,7 @@ def fit_link(outputs: Iterable[tuple[Floats, Floats]]) -> Link | None:
 
     None where no output has a curve that is told from the sum itself.
     """
-    curves: list[tuple[float, float, float, float]] = []
+    curves: list[tuple[float, ...]] = []
     closing: list[slice] = []
     total = np.zeros(())
     for k, (sums, residual) in enumerate(outputs):
@@ -74,23 +79,23 @@ def fit_link(outputs: Iterable[tuple[Floats, Floats]]) -> Link | None:
         total = total + (sums + residual)
         closes = np.abs(total).max() < ROUNDING
         if closes and k == start + 1:  # h(s) of the one class is -h(-s) of the other
-            low, rise, centre, width = curves[start]
-            curves.append((-low - rise, rise, -centre, width))
+            low, rise, centre, width, share = curves[start]
+            curves.append((-low - rise, rise, -centre, width, share))
         else:
             curves.append(_curve(sums, residual))
         if closes:
             closing.append(slice(start, k + 1))
             total = np.zeros(())
-    low, rise, centre, width = np.array(curves).T
-    return Link(low, rise, centre, width, closing) if rise.any() else None
+    low, rise, centre, width, share = np.array(curves).T
+    return Link(low, rise, centre, width, share, closing) if share.any() else None
 
 
-def _curve(sums: Floats, residual: Floats) -> tuple[float, float, float, float]:
+def _curve(sums: Floats, residual: Floats) -> tuple[float, ...]:
     """Least squares over a grid of centres and widths, for groups of rows with similar sums."""
     residual = residual - residual.mean()
     least = LEAST_FALL * (sums + residual).var()
     if residual.var() <= least or not np.ptp(sums) > 0:
-        return 0.0, 0.0, 0.0, 1.0
+        return _LINE
     # Sums that differ by rounding are in one group.
     order = np.argsort(sums)
     sums, residual = sums[order], residual[order]
@@ -98,21 +103,21 @@ def _curve(sums: Floats, residual: Floats) -> tuple[float, float, float, float]:
     counts = np.diff(np.searchsorted(sums, last, side="right"), prepend=0, append=len(sums))
     group = np.repeat(np.arange(GROUPS), counts)
     at, left = (np.bincount(group, each, GROUPS) * inverse(counts) for each in (sums, residual))
-    share = counts / len(sums)
+    part = counts / len(sums)
     least = max(least, SIGNIFICANT * residual.var() / len(sums))
-    if share @ np.square(left) <= least:  # no curve takes off more
-        return 0.0, 0.0, 0.0, 1.0
-    spread = np.sqrt(share @ np.square(at - share @ at))
-    centres, widths = share @ at + spread * CENTRES, spread * WIDTHS
+    if part @ np.square(left) <= least:  # no curve takes off more
+        return _LINE
+    spread = np.sqrt(part @ np.square(at - part @ at))
+    centres, widths = part @ at + spread * CENTRES, spread * WIDTHS
     curve = ndtr((at - centres[:, None, None]) / widths[:, None])
-    answer = share @ (at + left)
-    apart = curve - (curve @ share)[..., None]
-    products = apart @ (share * (at + left - answer))
-    rise = products / np.maximum(np.square(apart) @ share, FLAT)
-    errors = share @ np.square(at + left - answer) - rise * products
+    answer = part @ (at + left)
+    apart = curve - (curve @ part)[..., None]
+    products = apart @ (part * (at + left - answer))
+    rise = products / np.maximum(np.square(apart) @ part, FLAT)
+    errors = part @ np.square(at + left - answer) - rise * products
     best = np.unravel_index(errors.argmin(), errors.shape)
-    fall = share @ np.square(left) - errors[best]
+    fall = part @ np.square(left) - errors[best]
     if fall <= least:
-        return 0.0, 0.0, 0.0, 1.0
-    low = answer - rise[best] * (curve[best] @ share)
-    return float(low), float(rise[best]), float(centres[best[0]]), float(widths[best[1]])
+        return _LINE
+    low, share = answer - rise[best] * (curve[best] @ part), min(fall / least - 1, 1.0)
+    return tuple(map(float, (low, rise[best], centres[best[0]], widths[best[1]], share)))

@@ -36,6 +36,17 @@ def test_a_curve_is_found_and_goes_on_beyond_the_pool(curve):
     assert np.abs(np.diff(link.mean(0, np.array([6.0, 12.0]), 0.0))).max() < 0.05
 
 
+def test_a_curve_comes_little_by_little():
+    at = np.array([-2.0, 2.0])
+    bends = [0.0, 0.4, 0.5, 0.6, 0.7, 0.8, 1.0]
+    links = [_link(lambda s, bend=bend: s - bend * (s - np.tanh(s))) for bend in bends]
+    found = [at if link is None else link.mean(0, at, 0.0) for link in links]
+    reach = [high - low for low, high in found]
+    assert reach[0] == 4
+    assert reach[-1] == pytest.approx(2 * np.tanh(2), abs=0.3)
+    assert (np.diff(reach) <= 0.05).all()
+
+
 @pytest.mark.parametrize("noise", [0.0, 0.1, 3.0])
 @pytest.mark.parametrize("scale", [1e-150, 1.0, 1e150])
 def test_a_sum_with_noise_is_no_curve(noise, scale):
@@ -48,7 +59,7 @@ def test_a_response_without_effects_is_no_curve():
 
 @pytest.mark.parametrize(("mean", "deviation"), [(-1.0, 0.3), (0.2, 1.2), (2.0, 0.1)])
 def test_the_mean_over_a_normal_sum_is_the_integral(mean, deviation):
-    link = Link(*(np.array([each]) for each in (-0.4, 0.9, 0.1, 0.5)), [])
+    link = Link(*(np.array([each]) for each in (-0.4, 0.9, 0.1, 0.5, 0.7)), [])
 
     def weighed(s):
         return link.mean(0, np.array(s), 0.0) * norm.pdf(s, mean, deviation)
