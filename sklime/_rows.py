@@ -167,6 +167,35 @@ class Rows(Exports):
         return fits / self.read_by.sum(axis=1)[:, None, None]
 
     @cached_property
+    def r2(self) -> float:
+        """R^2 of the rows' predictions by the effects that the pool found, the mean over outputs.
+
+        What is left is compared with the variance of the predictions, or of the pool's where that
+        is larger. Low where the model changes inside bins, or has interactions that the pool does
+        not see, in these rows; importances are too small then. NaN for engines without a pool, and
+        where no prediction varies.
+        """
+        if not self.readers:
+            return np.nan
+        left = np.zeros_like(self.predictions)
+        for reader, rows in zip(self.readers, self.read_by.T, strict=True):
+            left[rows] += reader.left(self.codes[rows], self.predictions[rows])
+        left /= self.read_by.sum(axis=1)[:, None]
+        mean = np.average(self.predictions, axis=0, weights=self.sample_weight)
+        spreads = [each.unit * np.sqrt(each.variances.sum(axis=0)) for each in self.effects]
+        apart = self.predictions - mean
+        unit = np.maximum(np.abs(apart).max(axis=0), np.max(spreads, axis=0))
+        known = unit > 1e-10 * np.abs(mean)
+        if not known.any():
+            return np.nan
+        errors, variance = (
+            np.average(np.square(each[:, known] / unit[known]), axis=0, weights=self.sample_weight)
+            for each in (left, apart)
+        )
+        pool = np.square(np.array(spreads)[:, known] / unit[known]).mean(axis=0)
+        return float(np.mean(1 - errors / np.maximum(variance, pool)))
+
+    @cached_property
     def unmeasured(self) -> NDArray[np.bool_]:
         """Columns (n_features,) with no sample in the bins of the rows explained.
 

