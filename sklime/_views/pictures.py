@@ -83,7 +83,7 @@ def box(ax: Any, spread: Floats, columns: Places, lines: Lines, title: str, what
         showfliers=not few,
         flierprops={"marker": ".", "markersize": 3, "markeredgecolor": plots.GREY},
         boxprops={"facecolor": f"{plots.BLUE}60"},
-        medianprops={"color": plots.VERMILLION, "linewidth": 2},
+        medianprops={"color": plots.VERMILION, "linewidth": 2},
     )
     if few:  # a box does not tell on how few numbers it stands
         rows = np.broadcast_to(np.arange(len(columns)), spread.shape)

@@ -14,8 +14,8 @@ Places = NDArray[np.intp]
 Names = Sequence[Any] | NDArray[Any]
 
 # Okabe and Ito's colours that stand out at 3:1 or better from both white and black.
-BLUE, VERMILLION, _GREEN, _PURPLE, GREY = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#7F7F7F"
-LINES = (BLUE, VERMILLION, _GREEN, _PURPLE)
+BLUE, VERMILION, _GREEN, _PURPLE, GREY = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#7F7F7F"
+LINES = (BLUE, VERMILION, _GREEN, _PURPLE)
 # From low to high values; about equally bright throughout, to be seen on white and on black.
 _LOW_TO_HIGH = (BLUE, "#9A62B0", "#E8702A")
 
@@ -76,7 +76,7 @@ def bars(
     signed: bool = False,
 ) -> None:
     """Bars (n,) with their numbers beside them and their intervals (n, 2), empty if `faint`."""
-    colors = np.where(values < 0, VERMILLION, BLUE)
+    colors = np.where(values < 0, VERMILION, BLUE)
     faces = np.where(np.zeros(len(values), bool) if faint is None else faint, "none", colors)
     errors = None
     if intervals is not None and np.isfinite(intervals).all():
