@@ -106,8 +106,8 @@ class Interactions:
             if not term.table.any():  # what it is expected to have still disturbs others
                 share = term.odds * term.freedom * inverse(variance)
                 costs[t] = max(costs[t], min(float(share) / AT_ONCE, 1.0))
-        ends = np.floor(np.cumsum(costs) - costs)
-        places = zip(ends.tolist(), terms, strict=True)
+        # Costs of the terms before; whole numbers but for rounding are these numbers.
+        places = zip(np.floor(np.cumsum([1e-9, *costs])[:-1]).tolist(), terms, strict=True)
         for _, batch in itertools.groupby(places, lambda place: (place[0], len(place[1].columns))):
             own = [term for _, term in batch]
             Batch(own, self.law).improve(rows, self.codes, variance / n_rows)
