@@ -48,11 +48,10 @@ def neighbourhoods() -> Iterator[list[Any]]:
     Sum: of the importances over that of the reference. Row: correlation of all contributions of
     all rows. Rank: Spearman's of the importances.
     """
-    widths = ("auto", 0.557, "lime")
+    widths = (0.3, 0.557, "lime")  # the default first
     figures = [f"{what}, {width}" for width in widths for what in ("sum", "row", "rank")]
     yield ["table", "model", *figures]
-    loads = (load_breast_cancer, load_wine, load_digits, load_diabetes)
-    for load in loads:
+    for load in (load_breast_cancer, load_wine, load_digits, load_diabetes):
         X, y = load(return_X_y=True)
         X = X[:, X.std(axis=0) > 0]
         rows = np.random.default_rng(0).permutation(X)[:ROWS]
@@ -61,7 +60,7 @@ def neighbourhoods() -> Iterator[list[Any]]:
             cells: list[Any] = []
             for width in widths:
                 options = {"training_data": X, "max_samples": None, "random_state": 0}
-                options["kernel_width"] = 0.3 if width == "auto" else width
+                options["kernel_width"] = width
                 pool = lime_importance(model, rows, num_samples=8192, **options)
                 own = lime_importance(
                     model, rows, engine="local", num_samples=NEIGHBOURS, **options

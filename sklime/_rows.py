@@ -182,18 +182,14 @@ class Rows(Exports):
             left[rows] += reader.left(self.codes[rows], self.predictions[rows])
         left /= self.read_by.sum(axis=1)[:, None]
         mean = np.average(self.predictions, axis=0, weights=self.sample_weight)
-        spreads = [each.unit * np.sqrt(each.variances.sum(axis=0)) for each in self.effects]
-        apart = self.predictions - mean
-        unit = np.maximum(np.abs(apart).max(axis=0), np.max(spreads, axis=0))
-        known = unit > 1e-10 * np.abs(mean)
-        if not known.any():
-            return np.nan
         errors, variance = (
-            np.average(np.square(each[:, known] / unit[known]), axis=0, weights=self.sample_weight)
-            for each in (left, apart)
+            np.average(np.square(each), axis=0, weights=self.sample_weight)
+            for each in (left, self.predictions - mean)
         )
-        pool = np.square(np.array(spreads)[:, known] / unit[known]).mean(axis=0)
-        return float(np.mean(1 - errors / np.maximum(variance, pool)))
+        pool = np.mean([each.unit**2 * each.variances.sum(axis=0) for each in self.effects], axis=0)
+        spread = np.maximum(variance, pool)
+        varies = np.sqrt(spread) > 1e-10 * np.abs(mean)
+        return float(np.mean(1 - errors[varies] / spread[varies])) if varies.any() else np.nan
 
     @cached_property
     def unmeasured(self) -> NDArray[np.bool_]:

@@ -144,13 +144,9 @@ def _sums(
     rows: Rows, responses: tuple[Floats, Floats], inside: tuple[Floats, Floats]
 ) -> Iterator[tuple[Floats, Floats]]:
     """Sum of the effects on bins at each row, and what it leaves of the response, by output."""
+    fitted = rows.scale[:, None] * (rows.residual + np.hstack(inside))
     for k, centre in enumerate(rows.centre):
-        own = [k] if k < len(rows.scale) else range(len(rows.scale))
-        parts = [
-            rows.scale[o] * (rows.residual[o] + np.concatenate([each[o] for each in inside]))
-            for o in own
-        ]
-        left = sum(parts) if k < len(rows.scale) else -sum(parts)
+        left = fitted[k] if k < len(fitted) else -fitted.sum(axis=0)
         response = np.concatenate([each[..., k].ravel() for each in responses])
         yield (response - centre) / rows.unit - left, left
 

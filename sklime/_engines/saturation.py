@@ -37,8 +37,8 @@ class Saturation:
 
     def __init__(self, effects: Effects, link: Link, width: float) -> None:
         self.effects, self.closing, self.kernel = effects, link.closing, Kernel(effects, width)
-        self._mirrored = [own.start + 1 for own in link.closing if own.stop - own.start == 2]
-        curved = [k for k in link.curved.tolist() if k not in self._mirrored]
+        mirrored = [own.start + 1 for own in link.closing if own.stop - own.start == 2]
+        curved = np.setdiff1d(link.curved, mirrored).tolist()
         self._laws = {k: _Law(self.kernel, effects, link, k) for k in curved}
 
     def apply(self, weights: Floats, codes: Codes) -> None:
@@ -51,7 +51,7 @@ class Saturation:
             for k, law in self._laws.items():
                 law.apply(block[k], at, triples[rows, k, None])
             for own in self.closing:
-                if own.start + 1 in self._mirrored:
+                if own.stop - own.start == 2:
                     block[own.start + 1] = -block[own.start]
                 else:  # what the curves of the outputs lack of a sum of 0, by their sizes
                     sizes = np.abs(block[own])

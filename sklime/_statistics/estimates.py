@@ -158,8 +158,7 @@ def free_of_noise(
     """
     n = len(replicates)
     squares = _squares(replicates, sample_weight, 2)
-    subsets = [(), *((r,) for r in range(n) if n > 1)]
-    free = [_extrapolated(squares, out, n) for out in subsets]
+    free = [_extrapolated(squares, out, n) for out in squares if len(out) < 2]
     return _root(np.array([each[1] if name == "rms" else _bounded(*each) for each in free]))
 
 
